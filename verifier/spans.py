@@ -119,6 +119,51 @@ class Record:
         return parsed is None or parsed[2]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Whatever can be a step: a span, a record, or the `index`-th event of a span."""
+
+    row: Span | Record
+    event: Event | None = None
+    index: int = -1
+
+    @property
+    def id(self) -> tuple[str, ...]:
+        """What names it, and sorts it where times are equal."""
+        if isinstance(self.row, Record):
+            return (self.row.topic, f"{self.row.partition:06d}", f"{self.row.offset:020d}")
+        event = () if self.event is None else (f"{self.index:06d}",)
+        return (self.row.trace_id, self.row.span_id, *event)
+
+    @property
+    def sort(self) -> str:
+        """span, event or record."""
+        return "event" if self.event is not None else "record" if isinstance(self.row, Record) else "span"
+
+    @property
+    def name(self) -> str:
+        """The span's, the event's, or the record's topic."""
+        if self.event is not None:
+            return self.event.name
+        return self.row.topic if isinstance(self.row, Record) else self.row.name
+
+    @property
+    def first_ns(self) -> int:
+        """The earliest that it can have begun; for printing in order, never for judging order."""
+        if self.event is not None:
+            return self.event.time_ns
+        if isinstance(self.row, Span):
+            return self.row.start_ns
+        return self.row.seen_ns if self.row.made_ns is None else self.row.made_ns
+
+    @property
+    def last_ns(self) -> int:
+        """The latest moment that it tells of."""
+        if self.event is not None:
+            return self.event.time_ns
+        return max(self.row.start_ns, self.row.end_ns) if isinstance(self.row, Span) else self.row.seen_ns
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Loss:
     """A sign that observations are missing, or a thing set aside; counted, never silent.

@@ -1,0 +1,424 @@
+"""A flow seen through a shape: which observation is which step, values, facts. Decided once, before any assertion.
+
+In: a `Flow`, a `Shape`, the flow's `Clocks`. Out: `BoundFlow`, all that an assertion may look at. It answers in three
+values: an occurrence that is sure, one that may be (`Maybe`), and none; a value that is known, absent, or unreadable.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import translate
+from typing import Literal
+
+from verifier.clock import At, Clocks, Interval, Order
+from verifier.flows import Flow, Row, RowId
+from verifier.shape import Conditions, Fact, Scalar, Shape, Step, duration_ns, split_point
+from verifier.spans import Observation, Record, Span, Value, consumes, destination, dig, message_ids, own
+from verifier.values import Truth, canonical, holds
+from verifier.verdict import Evidence
+
+State = Literal["known", "absent", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A value as the evidence has it: known, surely absent, or not readable (`why`, and what would settle it)."""
+
+    state: State
+    value: Value = None
+    rows: tuple[Row, ...] = ()
+    why: str = ""
+    settled_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """One observation that matches a step; `again` are those equal to it in the step's identity, which count once.
+
+    `doubt`: its identity can't be read, so it may be one of the others.
+    """
+
+    step: str
+    of: Observation
+    again: tuple[Observation, ...] = ()
+    doubt: str | None = None
+
+    @property
+    def all(self) -> tuple[Observation, ...]:
+        """Every observation of it."""
+        return (self.of, *self.again)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maybe:
+    """An observation that may match a step: a condition on it can't be answered, or whether it is in scope."""
+
+    step: str
+    of: Observation
+    attribute: str
+    raw: Value = None
+    why: str = ""
+    settled_by: str | None = None
+    order: Order | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the flow says of a fact: `state` known, unknown or contradictory; every place with its answer."""
+
+    state: Literal["known", "unknown", "contradictory"]
+    value: Scalar | None = None
+    places: tuple[tuple[str, Value, Observation | None], ...] = ()
+    asked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PointOf:
+    """The start or end of an occurrence."""
+
+    of: Occurrence
+    edge: Literal["start", "end"] = "start"
+
+
+@dataclass(slots=True, kw_only=True)
+class BoundFlow:
+    """One flow with its steps bound; all that an assertion may look at.
+
+    `closed`: nothing more is expected of it. `ends_ns`: when it will be given up, if it is not over. `given` are facts
+    that were told from outside. `has_records(topic)` and `records_complete(topic)` say what the sources can show.
+    """
+
+    shape: Shape
+    flow: Flow
+    clocks: Clocks
+    opened_ns: int
+    closed: bool = True
+    ends_ns: int | None = None
+    given: Mapping[str, Scalar] = field(default_factory=dict)
+    has_records: Callable[[str], bool] = lambda _: True
+    any_records: bool = True
+    occurrences: Mapping[str, tuple[Occurrence, ...]] = field(default_factory=dict)
+    maybes: Mapping[str, tuple[Maybe, ...]] = field(default_factory=dict)
+    inside: Callable[[Observation], Truth] = lambda _: True
+    _facts: dict[str, Known] = field(default_factory=dict)
+    _records_of: dict[RowId, tuple[Record, ...]] = field(default_factory=dict)
+
+    # ---- steps
+
+    def points(self, point: str) -> tuple[PointOf, ...]:
+        """Every occurrence of the point's step, by time."""
+        edge, step = split_point(point)
+        return tuple(PointOf(o, "end" if edge == "end" else "start") for o in self.occurrences.get(step, ()))
+
+    def count(self, occurrences: Sequence[Occurrence], maybes: int = 0) -> tuple[int, int]:
+        """(least, most) distinct occurrences: one whose identity can't be read may or may not be another one."""
+        known = sum(o.doubt is None for o in occurrences)
+        blind = len(occurrences) - known
+        return known + (1 if blind and not known else 0), known + blind + maybes
+
+    def service(self, step: str) -> str | None:
+        """Who should speak at a step, where the shape says so."""
+        return self.shape.steps[split_point(step)[1]].service if split_point(step)[1] in self.shape.steps else None
+
+    def rows(self) -> tuple[Row, ...]:
+        """The flow's own rows in scope, by time."""
+        return tuple(m.row for m in self.flow.members if self.inside(Observation(row=m.row)) is not False)
+
+    def duration(self, text: str) -> int:
+        """Nanoseconds of a duration or of the param that it names."""
+        found = duration_ns(self.shape.params.get(text, text))
+        assert found is not None, f"{text!r} was checked when the shape was loaded"
+        return found
+
+    # ---- time
+
+    def before(self, p: PointOf, q: PointOf) -> Order:
+        """Whether p came before q, where an occurrence stands for the first of its equals."""
+        return self._first_before(p, q, lambda a, b: self.clocks.before(At(of=a, edge=p.edge), At(of=b, edge=q.edge)))
+
+    def made_before(self, p: PointOf, q: PointOf) -> Order:
+        """The same, with records beginning when they were made."""
+        return self._first_before(p, q, self.clocks.made_before)
+
+    def _first_before(self, p: PointOf, q: PointOf, ask: Callable[[Observation, Observation], Order]) -> Order:
+        if not p.of.again and not q.of.again:
+            order = ask(p.of.of, q.of.of)
+        else:  # the first of several is before x if any is; x is before the first of several if it is before all
+            order = _all([_any([ask(a, b) for a in p.of.all]) for b in q.of.all])
+        if order.answer == "unknown" and p.edge == "start" and q.of.of.event is None:
+            handled = self.clocks.one_of(q.of.of.row)
+            if handled and handled <= {o.row.id for o in p.of.all}:
+                return Order(answer="yes", basis="causal")
+        return order
+
+    def took(self, p: PointOf, q: PointOf, *, business: bool = False) -> Interval:
+        """How long from p to q."""
+        return self.clocks.took(At(of=p.of.of, edge=p.edge), At(of=q.of.of, edge=q.edge), business=business)
+
+    def jumped(self, p: PointOf, q: PointOf) -> Interval:
+        """How far the business clock was advanced between p and q."""
+        return self.clocks.jumped(
+            self.clocks.when(At(of=p.of.of, edge=p.edge)), self.clocks.when(At(of=q.of.of, edge=q.edge))
+        )
+
+    def due_ns(self, p: PointOf, limit_ns: int, then: Iterable[str], *, business: bool = False) -> int:
+        """When `limit_ns` has surely passed since p, by the clock of whoever speaks at the steps `then`."""
+        row = p.of.of.row
+        same = isinstance(row, Span) and all(self.service(step) == row.service for step in then)
+        return self.clocks.due_ns(At(of=p.of.of, edge=p.edge), limit_ns, business=business, other_clock=not same)
+
+    # ---- values
+
+    def value(self, o: Observation, attribute: str) -> Seen:
+        """A value of an observation: its own, its span's (for an event), or that of its message's record."""
+        names = self.shape.attributes.get(attribute, (attribute,))
+        if o.event is not None:
+            for name in names:
+                found = o.event.attributes.get(name)
+                if found is not None and found != "":
+                    return Seen(state="known", value=found, rows=(o.row,))
+        found = own(o.row, names)
+        if found is not None:
+            return Seen(state="known", value=found, rows=(o.row,))
+        if isinstance(o.row, Record):
+            return Seen(state="absent", rows=(o.row,))
+        return self._of_message(o.row, names)
+
+    def _of_message(self, span: Span, names: tuple[str, ...]) -> Seen:
+        if span.dropped_attributes:
+            return Seen(state="unreadable", why=f"{span.dropped_attributes} attributes of the span were dropped")
+        records = self.message(span)
+        if records:
+            values = {canonical(v): v for r in records if (v := own(r, names)) is not None}
+            missing = any(own(r, names) is None for r in records)
+            if not values:
+                return Seen(state="absent", rows=records)
+            if len(values) == 1 and not missing:
+                return Seen(state="known", value=next(iter(values.values())), rows=records)
+            why = f"the records of {records[0].topic} that it may stand for disagree"
+            return Seen(state="unreadable", rows=records, why=why)
+        topic = destination(span)
+        if not message_ids(span) and not consumes(span):
+            return Seen(state="absent", rows=(span,))
+        asked = f"the record of {topic} that it handled" if topic else "the record of its message"
+        return Seen(state="unreadable", why=f"it is not on the span, and {asked} was not seen", settled_by=asked)
+
+    def message(self, span: Span) -> tuple[Record, ...]:
+        """The records of the message that a span speaks of; several where it doesn't say which."""
+        known = self._records_of.get(span.id)
+        if known is None:
+            known = self._records_of[span.id] = self._find_message(span)
+        return known
+
+    def _find_message(self, span: Span) -> tuple[Record, ...]:
+        records, ids = self.flow.records, message_ids(span)
+        for sort in ("offset", "event"):
+            wanted = {m for m in ids if m[0] == sort}
+            found = tuple(r for r in records if wanted & set(message_ids(r)))
+            if found:
+                return found
+        topic = destination(span)
+        if ids or topic is None or not consumes(span) or not self.clocks.records_complete(topic):
+            return ()
+        return tuple(r for r in records if r.topic == topic)
+
+    def fact(self, name: str) -> Known:
+        """What the flow says of a fact, from all its places."""
+        known = self._facts.get(name)
+        if known is None:
+            known = self._facts[name] = self._find_fact(name)
+        return known
+
+    def _find_fact(self, name: str) -> Known:
+        places: list[tuple[str, Value, Observation | None]] = []
+        if name in self.given:
+            places.append(("given from outside", self.given[name], None))
+        facts = self.shape.facts.get(name, ())
+        for place in facts:
+            for o, value in self._answers(place):
+                if not any(p == str(place) and canonical(v) == canonical(value) for p, v, _ in places):
+                    places.append((str(place), value, o))
+        asked = tuple(str(place) for place in facts)
+        values = {canonical(v): v for _, v, _ in places}
+        if not values:
+            return Known(state="unknown", asked=asked)
+        if len(values) > 1:
+            return Known(state="contradictory", places=tuple(places), asked=asked)
+        value = next(iter(values.values()))
+        scalar = value if isinstance(value, bool | int | float | str) else canonical(value)
+        return Known(state="known", value=scalar, places=tuple(places), asked=asked)
+
+    def _answers(self, place: Fact) -> Iterable[tuple[Observation, Value]]:
+        if place.attribute is not None:
+            names = self.shape.attributes.get(place.attribute, (place.attribute,))
+            for o in observations(m.row for m in self.flow.members):
+                value = next((o.event.attributes.get(n) for n in names), None) if o.event else own(o.row, names)
+                if value is not None and value != "" and not isinstance(value, Mapping | tuple):
+                    yield o, value
+            return
+        for record in self.flow.records:
+            if record.topic != place.record or not record.value:
+                continue
+            value = dig(record.value, place.field or "")
+            if place.map is not None:
+                missing = value is None or value == ""
+                word = "null" if missing else canonical(value)
+                value = place.map.get(word, None if missing else place.map.get("else", value))
+            if value is not None and value != "":
+                yield Observation(row=record), value
+
+    # ---- evidence
+
+    def evidence(self, role: str, of: Occurrence | Observation) -> Evidence:
+        """An observation under the name that it plays in a finding."""
+        o = of.of if isinstance(of, Occurrence) else of
+        return Evidence(role=role, of=o, start=self.clocks.when(At(of=o)), end=self.clocks.when(At(of=o, edge="end")))
+
+    def some(self, *points: str, most: int = 8) -> tuple[Evidence, ...]:
+        """Some occurrences of each point, as evidence."""
+        return tuple(
+            self.evidence(split_point(p)[1], o) for p in points for o in self.occurrences[split_point(p)[1]][:most]
+        )
+
+
+def bind(flow: BoundFlow) -> BoundFlow:
+    """Finds every occurrence of every step."""
+    sure: dict[str, tuple[Occurrence, ...]] = {}
+    maybe: dict[str, tuple[Maybe, ...]] = {}
+    by_sort: dict[tuple[str, bool], list[Observation]] = defaultdict(list)
+    for o in observations(m.row for m in flow.flow.members):
+        by_sort[o.sort, False].append(o)
+    for o in observations(m.row for m in flow.flow.shared):
+        by_sort[o.sort, True].append(o)
+    for name, step in flow.shape.steps.items():
+        matches = _matcher(step)
+        yes: list[Observation] = []
+        unsure: list[Maybe] = []
+        for o in by_sort[step.sort, False] + (by_sort[step.sort, True] if step.shared else []):
+            if not matches(o):
+                continue
+            doubt = _conditions(flow, name, step, o)
+            if doubt is None:
+                yes.append(o)
+            elif isinstance(doubt, Maybe):
+                unsure.append(doubt)
+        sure[name] = _once(flow, name, step, sorted(yes, key=lambda o: (o.first_ns, o.id)))
+        maybe[name] = tuple(sorted(unsure, key=lambda m: (m.of.first_ns, m.of.id)))
+    flow.occurrences, flow.maybes = sure, maybe
+    return flow
+
+
+def narrow(flow: BoundFlow, inside: Callable[[Observation], tuple[Truth, Order | None]], *, role: str) -> BoundFlow:
+    """The same flow with only what is inside a scope; what may be inside becomes a `Maybe`."""
+    sure: dict[str, tuple[Occurrence, ...]] = {}
+    maybe: dict[str, tuple[Maybe, ...]] = {}
+    for name, occurrences in flow.occurrences.items():
+        kept: list[Occurrence] = []
+        unsure = [m for m in flow.maybes[name] if inside(m.of)[0] is not False]
+        for occurrence in occurrences:
+            answers = [(o, *inside(o)) for o in occurrence.all]
+            within = [o for o, truth, _ in answers if truth]
+            if within:
+                kept.append(replace(occurrence, of=within[0], again=tuple(within[1:])))
+            unsure += [
+                Maybe(
+                    step=name, of=o, attribute=role, order=order, why=f"whether it is in scope ({role}) can't be told"
+                )
+                for o, truth, order in answers
+                if truth is None and not within
+            ][:1]
+        sure[name], maybe[name] = tuple(kept), tuple(unsure)
+    return replace(flow, occurrences=sure, maybes=maybe, inside=lambda o: inside(o)[0])
+
+
+def observations(rows: Iterable[Row]) -> Iterable[Observation]:
+    """Every observation that these rows hold: spans, their events, records."""
+    for row in rows:
+        yield Observation(row=row)
+        if isinstance(row, Span):
+            for n, event in enumerate(row.events):
+                yield Observation(row=row, event=event, index=n)
+
+
+def _matcher(step: Step) -> Callable[[Observation], bool]:
+    exact = frozenset(n for n in step.names if not any(c in n for c in "*?["))
+    globs = [re.compile(translate(n)) for n in step.names if n not in exact]
+
+    def matches(o: Observation) -> bool:
+        if o.name not in exact and not any(g.match(o.name) for g in globs):
+            return False
+        if step.service is not None and o.row.service != step.service:
+            return False
+        if not isinstance(o.row, Span):
+            return True
+        if step.kind is not None and o.row.kind != step.kind:
+            return False
+        if step.sort == "event":
+            return step.status != "error" or o.row.status == "error"
+        return step.status == "any" or (o.row.status == "error") == (step.status == "error")
+
+    return matches
+
+
+def _conditions(flow: BoundFlow, name: str, step: Step, o: Observation) -> Maybe | Literal[False] | None:
+    """None: it matches. False: it doesn't. A `Maybe`: a condition can't be answered."""
+    doubt: Maybe | None = None
+    for attribute, condition in step.where.items():
+        seen = flow.value(o, attribute)
+        truth = None if seen.state == "unreadable" else holds(seen.value, condition)
+        if truth is False:
+            return False
+        if truth is None and doubt is None:
+            why = seen.why or "it can't be read as the type that the shape compares it with"
+            doubt = Maybe(step=name, of=o, attribute=attribute, raw=seen.value, why=why, settled_by=seen.settled_by)
+    if step.except_ is not None and isinstance(o.row, Span):
+        for event in o.row.events:
+            if event.name != step.except_.event:
+                continue
+            truth = _event_holds(event.attributes, step.except_.where)
+            if truth:
+                return False
+            if truth is None:
+                doubt = Maybe(step=name, of=o, attribute=event.name, why="the event's attributes can't be read")
+        if o.row.dropped_events and doubt is None:
+            doubt = Maybe(step=name, of=o, attribute=step.except_.event, why="events of the span were dropped")
+    return doubt
+
+
+def _event_holds(attributes: Mapping[str, Value], where: Conditions) -> Truth:
+    answers = [holds(attributes.get(name), condition) for name, condition in where.items()]
+    return False if False in answers else None if None in answers else True
+
+
+def _once(flow: BoundFlow, name: str, step: Step, found: list[Observation]) -> tuple[Occurrence, ...]:
+    """Folds what is equal in identity into one occurrence."""
+    if not step.identity:
+        return tuple(Occurrence(step=name, of=o) for o in found)
+    groups: dict[str, list[Observation]] = {}
+    doubts: list[Occurrence] = []
+    for o in found:
+        values = [flow.value(o, attribute) for attribute in step.identity]
+        blind = next((a for a, v in zip(step.identity, values, strict=True) if v.state != "known"), None)
+        if blind is None:
+            groups.setdefault("\0".join(canonical(v.value) for v in values), []).append(o)
+        else:
+            doubts.append(Occurrence(step=name, of=o, doubt=f"its {blind} can't be read, so it may be a repetition"))
+    kept = [Occurrence(step=name, of=group[0], again=tuple(group[1:])) for group in groups.values()]
+    return tuple(sorted(kept + doubts, key=lambda x: (x.of.first_ns, x.of.id)))
+
+
+def _any(orders: list[Order]) -> Order:
+    for answer in ("yes", "unknown"):
+        for order in orders:
+            if order.answer == answer:
+                return order
+    return orders[0]
+
+
+def _all(orders: list[Order]) -> Order:
+    for answer in ("no", "unknown"):
+        for order in orders:
+            if order.answer == answer:
+                return order
+    return orders[0]

@@ -1,0 +1,333 @@
+"""When things happened, and what may be said of their order.
+
+In: the rows of one flow, clock uncertainty, clock jumps. Out: `before(p, q)`: yes, no or unknown, with its basis, and
+how long it took, as an interval. Points are the start or the end of an observation.
+
+    causal path ─> one clock ─> clocks apart by more than their uncertainty ─> unknown
+
+No timestamp is ever moved. A causal path orders starts only: a consumer may start before its producer's handler ends.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from verifier.flows import Row, RowId
+from verifier.spans import Event, MessageId, Observation, Record, Span, consumes, destination, message_ids
+
+Answer = Literal["yes", "no", "unknown"]
+Edge = Literal["start", "end"]
+INFINITY_NS = 1 << 100
+UNCERTAINTY_NS = 5_000_000
+"""How far two clocks may be apart if nothing says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Somewhere from `lo` to `hi`, both included, in nanoseconds."""
+
+    lo: int
+    hi: int
+
+    def __add__(self, other: "Interval") -> "Interval":
+        return Interval(self.lo + other.lo, self.hi + other.hi)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Whether one point came before another, and how that is known.
+
+    `apart_ns` is the least distance between the two; `clocks` names the two clocks if they are not one.
+    """
+
+    answer: Answer
+    basis: str
+    apart_ns: int = 0
+    clocks: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jump:
+    """The business clock was advanced by `by` nanoseconds at some moment in `at`."""
+
+    id: str
+    at: Interval
+    by: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """A point: the start or the end of an observation."""
+
+    of: Observation
+    edge: Edge = "start"
+
+
+@dataclass(slots=True, kw_only=True)
+class Clocks:
+    """Order and durations among the rows of one flow.
+
+    `records_complete(topic)`: whether every record of the topic was seen, so that a handler which doesn't say what it
+    handled must have handled one of them. Causal pairs in the wrong order disqualify their two clocks.
+    """
+
+    rows: Iterable[Row]
+    uncertainty_ns: int = UNCERTAINTY_NS
+    jumps: tuple[Jump, ...] = ()
+    records_complete: Callable[[str], bool] = lambda _: False
+    _by_id: dict[RowId, Row] = field(default_factory=dict, init=False)
+    _up: dict[RowId, list[RowId]] = field(default_factory=dict, init=False)
+    _one_of: dict[RowId, frozenset[RowId]] = field(default_factory=dict, init=False)
+    _ancestors: dict[RowId, frozenset[RowId]] = field(default_factory=dict, init=False)
+    _process: dict[str, str] = field(default_factory=dict, init=False)
+    _disqualified: frozenset[frozenset[str]] = field(default=frozenset(), init=False)
+
+    def __post_init__(self) -> None:
+        rows = tuple(self.rows)
+        self._by_id = {row.id: row for row in rows}
+        instances: dict[str, set[str]] = defaultdict(set)
+        for row in rows:
+            if isinstance(row, Span):
+                instances[_plain(row.service)].add(row.instance or "")
+        self._process = {s: next(iter(i)) for s, i in instances.items() if len(i) == 1 and "" not in i}
+        self._causes(rows)
+        self._disqualify()
+
+    # ---- order
+
+    def before(self, p: At, q: At) -> Order:
+        """Whether p came before q."""
+        a, b = p.of, q.of
+        if a.id == b.id and a.sort == b.sort:
+            return Order(answer="yes" if p.edge == "start" and q.edge == "end" else "no", basis="same observation")
+        if p.edge == "start" and a.event is None and self.causes(a.row, b.row):
+            return Order(answer="yes", basis="causal")
+        if q.edge == "start" and b.event is None and self.causes(b.row, a.row):
+            return Order(answer="no", basis="causal")
+        if isinstance(a.row, Record) and isinstance(b.row, Record) and a.row.id[:2] == b.row.id[:2]:
+            return Order(answer="yes" if a.row.offset < b.row.offset else "no", basis="one partition")
+        return self._by_clock(self.when(p), self.when(q), self.clock(a), self.clock(b), (p.edge, q.edge))
+
+    def made_before(self, a: Observation, b: Observation) -> Order:
+        """Whether a began before b, a record beginning when it was made (its envelope's time), not when it was seen."""
+        order = self.before(At(of=a), At(of=b))
+        if order.answer != "unknown" or not (isinstance(a.row, Record) or isinstance(b.row, Record)):
+            return order
+        p, q = Interval(a.first_ns, a.first_ns), Interval(b.first_ns, b.first_ns)
+        if _unmade(a) or _unmade(b):
+            return order
+        return self._by_clock(p, q, self._maker(a), self._maker(b), ("start", "start"))
+
+    def causes(self, a: Row, b: Row) -> bool:
+        """Whether a path of parents, links and messages leads from a down to b."""
+        return a.id in self.ancestors(b)
+
+    def one_of(self, row: Row) -> frozenset[RowId]:
+        """The records of which the row handled one, where it doesn't say which."""
+        return self._one_of.get(row.id, frozenset())
+
+    def ancestors(self, row: Row) -> frozenset[RowId]:
+        """Every row that a path leads from."""
+        known = self._ancestors.get(row.id)
+        if known is None:
+            seen: set[RowId] = set()
+            todo = list(self._up.get(row.id, ()))
+            while todo:
+                i = todo.pop()
+                if i not in seen and i != row.id:
+                    seen.add(i)
+                    todo.extend(self._up.get(i, ()))
+            known = self._ancestors[row.id] = frozenset(seen)
+        return known
+
+    def _by_clock(self, p: Interval, q: Interval, c: str, d: str, edges: tuple[Edge, Edge]) -> Order:
+        if c == d:
+            if p.hi < q.lo or (p.hi == q.lo and edges == ("end", "start")):
+                return Order(answer="yes", basis="one clock", apart_ns=q.lo - p.hi)
+            if q.hi < p.lo or (q.hi == p.lo and edges == ("start", "end")):
+                return Order(answer="no", basis="one clock", apart_ns=p.lo - q.hi)
+            return Order(answer="unknown", basis="equal times on one clock")
+        if frozenset((c, d)) in self._disqualified:
+            return Order(answer="unknown", basis="clocks that contradict a causal pair", clocks=(c, d))
+        if q.lo - p.hi > self.uncertainty_ns:
+            return Order(answer="yes", basis="clocks apart", apart_ns=q.lo - p.hi, clocks=(c, d))
+        if p.lo - q.hi > self.uncertainty_ns:
+            return Order(answer="no", basis="clocks apart", apart_ns=p.lo - q.hi, clocks=(c, d))
+        apart = max(q.lo - p.hi, p.lo - q.hi, 0)
+        return Order(answer="unknown", basis="clocks too close", apart_ns=apart, clocks=(c, d))
+
+    # ---- time
+
+    def when(self, p: At) -> Interval:
+        """When the point was, by the clock that stamped it."""
+        row, event = p.of.row, p.of.event
+        if event is not None:
+            return Interval(event.time_ns, event.time_ns)
+        if isinstance(row, Record):
+            lo = row.made_ns
+            if lo is None:
+                producer = self._by_id.get(row.parent) if row.parent else None
+                lo = producer.start_ns if isinstance(producer, Span) else -INFINITY_NS
+            return Interval(min(lo, row.seen_ns), row.seen_ns)
+        if p.edge == "start":
+            return Interval(row.start_ns, row.start_ns)
+        if row.end_ns < row.start_ns:  # the clock was set back, or nobody ended it: some time after the start
+            return Interval(row.start_ns, INFINITY_NS)
+        return Interval(row.end_ns, row.end_ns)
+
+    def took(self, p: At, q: At, *, business: bool = False) -> Interval:
+        """How long from p to q; with `business`, what the business clock was advanced in between counts too."""
+        a, b = self.when(p), self.when(q)
+        c, d = self.clock(p.of), self.clock(q.of)
+        if c != d and frozenset((c, d)) in self._disqualified:
+            took = Interval(-INFINITY_NS, INFINITY_NS)
+        else:
+            slack = 0 if c == d else self.uncertainty_ns
+            took = Interval(b.lo - a.hi - slack, b.hi - a.lo + slack)
+        if took.lo < 0 <= took.hi and p.edge == "start" and p.of.event is None and self.causes(p.of.row, q.of.row):
+            took = Interval(0, took.hi)
+        return took + self.jumped(a, b) if business else took
+
+    def jumped(self, a: Interval, b: Interval) -> Interval:
+        """How far the business clock was advanced between a and b."""
+        total = Interval(0, 0)
+        slack = self.uncertainty_ns
+        for jump in self.jumps:
+            if jump.at.lo - slack > b.hi or jump.at.hi + slack < a.lo:
+                continue
+            surely = jump.at.lo - slack > a.hi and jump.at.hi + slack < b.lo
+            total = total + (jump.by if surely else Interval(0, jump.by.hi))
+        return total
+
+    def due_ns(self, p: At, limit_ns: int, *, business: bool = False, other_clock: bool = True) -> int:
+        """The moment by which `limit_ns` has surely passed since p."""
+        since = self.when(p).hi + (self.uncertainty_ns if other_clock else 0)
+        due = since + limit_ns
+        if business:
+            gone = 0
+            for jump in sorted(self.jumps, key=lambda j: (j.at.hi, j.id)):
+                if jump.at.lo - self.uncertainty_ns <= since or jump.at.hi >= due - gone:
+                    continue
+                gone += jump.by.lo
+                if due - gone <= jump.at.hi:
+                    return jump.at.hi
+            due -= gone
+        return due
+
+    def clock(self, o: Observation) -> str:
+        """Which clock stamped it; clocks that nothing names are each their own."""
+        row = o.row
+        if isinstance(row, Record):
+            return "broker" if row.made_ns == row.seen_ns else f"record {row.topic} {row.partition}:{row.offset}"
+        return row.instance or f"{row.service} {row.trace_id} {row.span_id}"
+
+    def _maker(self, o: Observation) -> str:
+        """The clock that stamped a record's envelope: its producer's, where one process can have been that."""
+        row = o.row
+        if not isinstance(row, Record):
+            return self.clock(o)
+        producer = self._by_id.get(row.parent) if row.parent else None
+        if isinstance(producer, Span) and producer.instance:
+            return producer.instance
+        return self._process.get(_plain(row.service)) or self.clock(o)
+
+    # ---- what caused what
+
+    def _causes(self, rows: tuple[Row, ...]) -> None:
+        by_message: dict[MessageId, list[Row]] = defaultdict(list)
+        by_topic: dict[str, list[RowId]] = defaultdict(list)
+        for row in rows:
+            if isinstance(row, Record):
+                by_topic[row.topic].append(row.id)
+            if isinstance(row, Record) or row.kind == "producer":
+                for m in message_ids(row):
+                    by_message[m].append(row)
+        for row in rows:
+            up: set[RowId] = set()
+            if row.parent and row.parent in self._by_id:
+                up.add(row.parent)
+            if isinstance(row, Span):
+                up.update(i for link in row.links if (i := (link.trace_id, link.span_id)) in self._by_id)
+                if consumes(row):
+                    up.update(self._consumed(row, by_message, by_topic))
+            else:
+                sent = {r.id for m in message_ids(row) for r in by_message[m] if isinstance(r, Span)}
+                if len(sent) == 1:
+                    up.update(sent)
+            if up:
+                self._up[row.id] = sorted(up, key=str)
+
+    def _consumed(
+        self, span: Span, by_message: Mapping[MessageId, list[Row]], by_topic: Mapping[str, list[RowId]]
+    ) -> set[RowId]:
+        """The message that the span handled: where several come into question, none alone is its cause."""
+        ids = message_ids(span)
+        for sort in ("offset", "event"):
+            found: set[RowId] = {r.id for m in ids if m[0] == sort for r in by_message.get(m, ())}
+            records: set[RowId] = {i for i in found if len(i) == 3}
+            if len(records) > 1:
+                self._one_of[span.id] = frozenset(records)
+                return set()
+            if found:
+                return found
+        topic = destination(span)
+        if not ids and topic is not None and self.records_complete(topic):
+            records = {*by_topic.get(topic, ())}
+            if len(records) == 1:
+                return records
+            self._one_of[span.id] = frozenset(records)
+        return set()
+
+    def _disqualify(self) -> None:
+        """Finds pairs of clocks on which an effect starts before its cause by more than their uncertainty."""
+        wrong: set[frozenset[str]] = set()
+        for effect, causes in self._up.items():
+            b = Observation(row=self._by_id[effect])
+            for cause in causes:
+                a = Observation(row=self._by_id[cause])
+                c, d = self.clock(a), self.clock(b)
+                if c != d and self.when(At(of=b)).hi < self.when(At(of=a)).lo - self.uncertainty_ns:
+                    wrong.add(frozenset((c, d)))
+        self._disqualified = frozenset(wrong)
+
+
+def _plain(service: str) -> str:
+    """A service's name, however its dashes are written."""
+    return service.lower().replace("-", "_").replace(" ", "_")
+
+
+def _unmade(o: Observation) -> bool:
+    return isinstance(o.row, Record) and o.row.made_ns is None
+
+
+def jumps_of(spans: Iterable[Span], *, parse: Callable[[str], int | None]) -> tuple[Jump, ...]:
+    """The advances of the business clock that services reported; one `jump_id` counts once.
+
+    `by` is a duration ("25h") or a number of seconds; one that can't be read may be any.
+    """
+    found: dict[str, list[tuple[int, Interval]]] = defaultdict(list)
+    for span in spans:
+        for event in span.events:
+            if event.name == "clock.advanced":
+                name = str(event.attributes.get("jump_id", f"{span.trace_id}/{span.span_id}/{event.time_ns}"))
+                found[name].append((event.time_ns, _by(event, parse)))
+    return tuple(
+        Jump(
+            id=name,
+            at=Interval(min(t for t, _ in seen), max(t for t, _ in seen)),
+            by=Interval(min(by.lo for _, by in seen), max(by.hi for _, by in seen)),
+        )
+        for name, seen in sorted(found.items())
+    )
+
+
+def _by(event: Event, parse: Callable[[str], int | None]) -> Interval:
+    value = event.attributes.get("by")
+    ns = parse(value) if isinstance(value, str) else None
+    if ns is None:
+        try:
+            ns = round(float(value) * 10**9)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            return Interval(0, INFINITY_NS)
+    return Interval(ns, ns)

@@ -1,0 +1,376 @@
+"""Which observations serve one business entity: the closure over a key, and why each of them belongs.
+
+In: spans, records, a `Correlation` and the names under which services write its attributes. Out: a `Gathering`:
+flows, rows that several flows share, and strays.
+
+    1 own ─> 2 message ─> 3 parent ─> 4 children ─> 5 link ─> 6 alias ─> 2 to 5 once more
+
+Whole rounds, strongest evidence first, each computed from the round before: no order of rows can change the result.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from verifier.shape import Correlation
+from verifier.spans import PATH, MessageId, Record, Span, first, message_ids, own
+
+Why = Literal["own", "parent", "children", "message", "link", "alias", "shared"]
+Row = Span | Record
+RowId = tuple[str, str] | tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One row of a flow, why it belongs there, and through which other row.
+
+    `weak`: it belongs only because an alias seemed to lead to one key; rows not seen could prove that wrong.
+    """
+
+    row: Row
+    why: Why
+    through: RowId | None = None
+    weak: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """All that was seen of one business entity: `key` is the value, `name` the attribute that holds it.
+
+    `shared` are rows that serve several flows (context, not evidence of this one); `orphans` are rows whose parent
+    was never seen; `crossing` are edges into another flow: (row here, parent there).
+    """
+
+    name: str
+    key: str
+    members: tuple[Member, ...] = ()
+    shared: tuple[Member, ...] = ()
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    orphans: tuple[Row, ...] = ()
+    crossing: tuple[tuple[RowId, RowId], ...] = ()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Its spans, by time."""
+        return tuple(m.row for m in self.members if isinstance(m.row, Span))
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Its records, by time."""
+        return tuple(m.row for m in self.members if isinstance(m.row, Record))
+
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """The ids of all its traces."""
+        return tuple(sorted({s.trace_id for s in self.spans}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """A row in no flow; `leads_to` are the keys that its alias leads to: none, or too many."""
+
+    row: Row
+    alias: str | None = None
+    value: str | None = None
+    leads_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """Every flow by its key, every stray, what each alias value leads to, and how many rows are their own ancestors."""
+
+    flows: Mapping[str, Flow]
+    strays: tuple[Stray, ...] = ()
+    aliases: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    cycles: int = 0
+
+
+def gather(
+    spans: Iterable[Span],
+    records: Iterable[Record] = (),
+    *,
+    correlation: Correlation,
+    attributes: Mapping[str, tuple[str, ...]] | None = None,
+) -> Gathering:
+    """The flows of these rows. Linear in rows; spans and records must be free of repetitions."""
+    return _Closure([*spans, *records], correlation, attributes or {}).run()
+
+
+class _Closure:
+    """The state of one gathering; rows are known by their index in a sorted list."""
+
+    def __init__(self, rows: list[Row], correlation: Correlation, attributes: Mapping[str, tuple[str, ...]]) -> None:
+        self.rows = sorted(rows, key=sort_key)
+        self.correlation = correlation
+        self.names = {n: attributes.get(n, (n,)) for n in (correlation.key, *correlation.aliases)}
+        n = len(self.rows)
+        self.key: list[str | None] = [None] * n
+        self.why: list[Why | None] = [None] * n
+        self.through: list[int | None] = [None] * n
+        self.weak = [False] * n
+        self.several: dict[int, set[str]] = {}  # rows that lead to several keys
+        self.index: dict[RowId, int] = {row.id: i for i, row in enumerate(self.rows)}
+        self.trace_ids = {row.trace_id for row in self.rows if isinstance(row, Span)}
+        self.parent = [self.index.get(row.parent) if row.parent else None for row in self.rows]
+        self.orphan = [row.parent is not None and self.parent[i] is None for i, row in enumerate(self.rows)]
+        self.cycles = self._cut_cycles()
+        self.order = self._parents_first()
+        self.by_message: dict[MessageId, list[int]] = defaultdict(list)
+        self.messages = [message_ids(row) for row in self.rows]
+        for i, ids in enumerate(self.messages):
+            for m in ids:
+                self.by_message[m].append(i)
+        self.linked: dict[int, set[int]] = defaultdict(set)
+        for i, row in enumerate(self.rows):
+            for link in row.links if isinstance(row, Span) else ():
+                j = self.index.get((link.trace_id, link.span_id))
+                if j is not None and j != i:
+                    self.linked[i].add(j)
+                    self.linked[j].add(i)
+
+    def run(self) -> Gathering:
+        self._own()
+        self._spread()
+        aliases = self._alias()
+        self._spread()
+        return self._result(aliases)
+
+    # 1
+    def _own(self) -> None:
+        names, routes = self.names[self.correlation.key], routes_of(self.correlation)
+        for i, row in enumerate(self.rows):
+            if self.correlation.key == "trace_id":
+                trace = row.trace_id if isinstance(row, Span) else (row.parent or (None,))[0]
+                if trace is not None:
+                    self._assign(i, trace, "own", None)
+                continue
+            value = own(row, names)
+            if isinstance(value, tuple):
+                self.several[i] = {str(v) for v in value}
+                continue
+            if (value is None or isinstance(value, Mapping)) and isinstance(row, Span):
+                value = _routed(row, routes)
+            if value is not None and not isinstance(value, Mapping):
+                self._assign(i, str(value), "own", None)
+
+    def _assign(self, i: int, key: str, why: Why, through: int | None) -> None:
+        self.key[i], self.why[i], self.through[i] = key, why, through
+        self.weak[i] = why == "alias" or (through is not None and self.weak[through])
+
+    # 2 to 5
+    def _spread(self) -> None:
+        self._rounds("message", lambda i: (j for m in self.messages[i] for j in self.by_message[m]))
+        self._family()
+        self._rounds("link", lambda i: iter(self.linked.get(i, ())))
+
+    def _rounds(self, why: Why, neighbours: Callable[[int], Iterable[int]]) -> None:
+        """Gives a row the key on which its neighbours agree, round after round, until nothing changes."""
+        todo = [i for i in range(len(self.rows)) if self.key[i] is None and i not in self.several]
+        while todo:
+            found: list[tuple[int, str, int]] = []
+            several: dict[int, set[str]] = {}
+            for i in todo:
+                near = sorted((self.weak[j], j) for j in set(neighbours(i)) if j != i and self.key[j] is not None)
+                keys = {self.key[j] for _, j in near}
+                if len(keys) == 1:
+                    j = near[0][1]
+                    found.append((i, str(self.key[j]), j))
+                elif len(keys) > 1:
+                    several[i] = {str(k) for k in keys}
+            for i, key, j in found:
+                self._assign(i, key, why, j)
+            self.several.update(several)
+            changed = {i for i, _, _ in found}
+            todo = sorted(
+                {k for i in changed for k in neighbours(i) if self.key[k] is None and k not in self.several} - changed
+            )
+
+    def _family(self) -> None:
+        seed = [self.why[i] in ("own", "message", "alias") for i in range(len(self.rows))]
+        above: list[int | None] = [None] * len(self.rows)
+        for i in self.order:
+            p = self.parent[i]
+            if p is not None:
+                above[i] = p if seed[p] else above[p]
+        below: list[dict[str, int]] = [{} for _ in self.rows]  # key -> the strongest row below that has it
+        for i in reversed(self.order):
+            p = self.parent[i]
+            if p is None:
+                continue
+            news = {str(self.key[i]): i} if seed[i] else below[i]
+            if len(below[p]) == 0 and not seed[i]:
+                below[p] = dict(news) if news else below[p]
+                continue
+            for key, j in news.items():
+                old = below[p].get(key)
+                if old is None or (self.weak[j], j) < (self.weak[old], old):
+                    below[p][key] = j
+        for i in self.order:
+            if self.key[i] is not None or i in self.several:
+                continue
+            a = above[i]
+            if a is not None:
+                self._assign(i, str(self.key[a]), "parent", a)
+            elif len(below[i]) == 1:
+                ((key, j),) = below[i].items()
+                self._assign(i, key, "children", j)
+            elif below[i]:
+                self.several[i] = set(below[i])
+        for i in self.order:  # what has no keyed row above or below itself goes with its parent
+            p = self.parent[i]
+            if self.key[i] is None and i not in self.several and p is not None and self.key[p] is not None:
+                self._assign(i, str(self.key[p]), "parent", p)
+
+    # 6
+    def _alias(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        leads: dict[str, dict[str, set[str]]] = {}
+        holder: dict[tuple[str, str, str], int] = {}
+        for alias in self.correlation.aliases:
+            to = leads.setdefault(alias, defaultdict(set))
+            for i, row in enumerate(self.rows):
+                value = own(row, self.names[alias])
+                if value is None:
+                    continue
+                key = self.key[i]
+                keys = {key} if key is not None else self.several.get(i, set())
+                to[str(value)].update(keys)
+                for k in keys:
+                    holder.setdefault((alias, str(value), k), i)
+        found: list[tuple[int, str, int]] = []
+        for i, row in enumerate(self.rows):
+            if self.key[i] is not None or i in self.several:
+                continue
+            candidates: dict[str, int] = {}
+            for alias in self.correlation.aliases:
+                value = own(row, self.names[alias])
+                keys = leads[alias].get(str(value), set()) if value is not None else set()
+                if len(keys) == 1:
+                    (k,) = keys
+                    candidates.setdefault(k, holder[alias, str(value), k])
+            if len(candidates) == 1:
+                ((k, j),) = candidates.items()
+                found.append((i, k, j))
+        for i, key, j in found:
+            self._assign(i, key, "alias", j)
+        return {a: {v: tuple(sorted(ks)) for v, ks in sorted(to.items())} for a, to in leads.items()}
+
+    def _cut_cycles(self) -> int:
+        """Cuts the parent edges of rows that are their own ancestors; how many rows that were."""
+        state = [0] * len(self.rows)  # 0 new, 1 on this path, 2 done
+        cut = 0
+        for start in range(len(self.rows)):
+            path: list[int] = []
+            i: int | None = start
+            while i is not None and state[i] == 0:
+                state[i] = 1
+                path.append(i)
+                i = self.parent[i]
+            if i is not None and state[i] == 1:
+                ring = path[path.index(i) :]
+                cut += len(ring)
+                for j in ring:
+                    self.parent[j] = None
+            for j in path:
+                state[j] = 2
+        return cut
+
+    def _parents_first(self) -> list[int]:
+        children: dict[int, list[int]] = defaultdict(list)
+        roots = []
+        for i, p in enumerate(self.parent):
+            if p is None:
+                roots.append(i)
+            else:
+                children[p].append(i)
+        order = roots
+        for i in order:  # grows while it is walked
+            order.extend(children.get(i, ()))
+        return order
+
+    def _result(self, leads: dict[str, dict[str, tuple[str, ...]]]) -> Gathering:
+        members: dict[str, list[Member]] = defaultdict(list)
+        shared: dict[str, list[Member]] = defaultdict(list)
+        aliases: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        orphans: dict[str, list[Row]] = defaultdict(list)
+        crossing: dict[str, list[tuple[RowId, RowId]]] = defaultdict(list)
+        strays: list[Stray] = []
+        for i, row in enumerate(self.rows):
+            key, through = self.key[i], self.through[i]
+            via = self.rows[through].id if through is not None else None
+            if key is not None:
+                members[key].append(Member(row=row, why=self.why[i] or "own", through=via, weak=self.weak[i]))
+                for alias in self.correlation.aliases:
+                    value = own(row, self.names[alias])
+                    if value is not None:
+                        aliases[key][alias].add(str(value))
+                if self.orphan[i]:
+                    orphans[key].append(row)
+                p = self.parent[i]
+                if p is not None and self.key[p] not in (None, key):
+                    crossing[key].append((row.id, self.rows[p].id))
+            elif i in self.several:
+                for k in self.several[i]:
+                    shared[k].append(Member(row=row, why="shared"))
+            else:
+                strays.append(self._stray(row, leads))
+        flows = {
+            key: Flow(
+                name=self.correlation.key,
+                key=key,
+                members=tuple(members[key]),
+                shared=tuple(shared.get(key, ())),
+                aliases={a: tuple(sorted(vs)) for a, vs in sorted(aliases.get(key, {}).items())},
+                orphans=tuple(orphans.get(key, ())),
+                crossing=tuple(crossing.get(key, ())),
+            )
+            for key in sorted(members)
+        }
+        return Gathering(flows=flows, strays=tuple(strays), aliases=leads, cycles=self.cycles)
+
+    def _stray(self, row: Row, leads: dict[str, dict[str, tuple[str, ...]]]) -> Stray:
+        for alias in self.correlation.aliases:
+            value = own(row, self.names[alias])
+            if value is not None:
+                return Stray(row=row, alias=alias, value=str(value), leads_to=leads[alias].get(str(value), ()))
+        return Stray(row=row)
+
+
+def sort_key(row: Row) -> tuple[int, str, str, int]:
+    """Time, then ids: an order for printing, the same whatever order rows arrived in."""
+    if isinstance(row, Span):
+        return (row.start_ns, row.trace_id, row.span_id, 0)
+    return (row.seen_ns if row.made_ns is None else row.made_ns, row.topic, f"{row.partition:09d}", row.offset)
+
+
+def routes_of(correlation: Correlation) -> tuple[re.Pattern[str], ...]:
+    """Each route as a pattern whose group `key` is the key; other names in braces match anything but a slash."""
+    out = []
+    for route in correlation.routes:
+        parts = re.split(r"(\{\w+\})", route)
+        pattern = "".join(
+            "(?P<key>[^/?]+)" if p == f"{{{correlation.key}}}" else "[^/?]+" if p.startswith("{") else re.escape(p)
+            for p in parts
+        )
+        out.append(re.compile(pattern))
+    return tuple(out)
+
+
+def _routed(span: Span, routes: Sequence[re.Pattern[str]]) -> str | None:
+    """The key in the span's path, if one of the routes has it; a template (`{batch_id}`, `:id`) is no key."""
+    if not routes:
+        return None
+    texts = [str(v) for name in PATH if (v := first(span.attributes, (name,))) is not None]
+    texts.append(span.name.split(" ", 1)[-1])
+    for text in texts:
+        try:
+            path = urlsplit(text).path
+        except ValueError:
+            continue
+        for route in routes:
+            match = route.fullmatch(path)
+            if match and match["key"][0] not in "{:<":
+                return unquote(match["key"])
+    return None
