@@ -13,10 +13,10 @@ from typing import Literal
 
 from verifier.clock import At, Clocks, Interval, Order
 from verifier.flows import Flow, Row, RowId
-from verifier.shape import Conditions, Fact, Scalar, Shape, Step, duration_ns, split_point
+from verifier.shape import Conditions, Fact, FactRef, Scalar, Shape, Step, Times, duration_ns, split_point, times_range
 from verifier.spans import Observation, Record, Span, Value, consumes, destination, dig, message_ids, own
-from verifier.values import Truth, canonical, holds
-from verifier.verdict import Evidence
+from verifier.values import Truth, canonical, holds, number
+from verifier.verdict import Evidence, Unreadable
 
 State = Literal["known", "absent", "unreadable"]
 
@@ -71,6 +71,13 @@ class Known:
     value: Scalar | None = None
     places: tuple[tuple[str, Value, Observation | None], ...] = ()
     asked: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """Its state in words, with every place and what it says."""
+        if self.state == "unknown":
+            return "no place answers: " + ", ".join(self.asked) if self.asked else "nothing says it"
+        said = "; ".join(f"{place} says {canonical(value)}" for place, value, _ in self.places)
+        return f"its places disagree: {said}" if self.state == "contradictory" else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,26 @@ class BoundFlow:
         found = duration_ns(self.shape.params.get(text, text))
         assert found is not None, f"{text!r} was checked when the shape was loaded"
         return found
+
+    def times(self, times: Times) -> tuple[int, int | None] | Unreadable:
+        """(least, most) of a number of times; an `Unreadable` if it is a fact that the flow doesn't tell."""
+        if isinstance(times, int):
+            return times, times
+        if isinstance(times, FactRef):
+            known = self.fact(times.fact)
+            found = number(known.value) if known.state == "known" else None
+            if isinstance(found, int) or (isinstance(found, float) and found.is_integer()):
+                return int(found), int(found)
+            return Unreadable(
+                what=f"fact {times.fact}",
+                raw=known.value if known.state == "known" else None,
+                why=known.sentence(),
+                settled_by=" or ".join(known.asked) or None,
+                evidence=tuple(self.evidence(place, o) for place, _, o in known.places if o is not None),
+            )
+        found_range = times_range(times)
+        assert found_range is not None, f"{times!r} was checked when the shape was loaded"
+        return found_range
 
     # ---- time
 

@@ -1,0 +1,266 @@
+"""sequence: a chain of steps exists.
+
+In: a flow with its steps bound, narrowed to the scope. Out: nothing where a chain was seen; else one finding where the
+longest chain breaks off. What satisfies it rests on no absence; that there is none rests on the absence of all steps.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from verifier.assertions import Example, assertion
+from verifier.binding import BoundFlow, PointOf
+from verifier.clock import Interval, Order
+from verifier.shape import PYDANTIC, ClockName, Duration, Rule, StepName
+from verifier.values import Truth
+from verifier.verdict import Absence, Finding, Late, Misordered, Missing, Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """How long a step of a sequence may take after the one before it."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = PYDANTIC
+    within: Duration
+    clock: ClockName = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """From one occurrence of the chain to the next: whether it holds, and why."""
+
+    truth: Truth
+    order: Order
+    took: Interval | None = None
+
+
+@assertion
+class Sequence(Rule):
+    """These steps happen in this order, each within its bound of the one before.
+
+    Term: succession chain, existential. Formula: `∃ s1 < s2 < … < sn` with `s(i+1) - s(i) ≤ within`; other occurrences
+    of the steps don't matter: extra or early ones are the business of `precedes` and `never`.
+    A chain that was seen is final. That there is none is only final when the flow is over.
+    """
+
+    steps: tuple[StepName | Mapping[StepName, Hop], ...]
+    list_parameter: ClassVar[str] = "steps"
+
+    def step_names(self) -> tuple[str, ...]:
+        """The steps, without their bounds."""
+        return tuple(name for name, _ in self._hops())
+
+    def check(self, flow: BoundFlow) -> Result:
+        hops = self._hops()
+        names = tuple(name for name, _ in hops)
+        # for each step: the occurrences that end a chain, with the one before them, sure chains first
+        reached: list[dict[int, tuple[bool, int]]] = []
+        points = [flow.points(name) for name in names]
+        for i in range(len(hops)):
+            layer: dict[int, tuple[bool, int]] = {}
+            for k in range(len(points[i])):
+                best = (True, -1) if i == 0 else self._best(flow, points, reached, i, k, hops[i][1])
+                if best is not None:
+                    layer[k] = best
+            if not layer:
+                return Result(findings=(self._broken(flow, points, reached, i),), activated=True)
+            reached.append(layer)
+        chain = self._chain(reached)
+        evidence = tuple(flow.evidence(names[i], points[i][k].of) for i, k in enumerate(chain))
+        if reached[-1][chain[-1]][0]:
+            return Result(activated=True, evidence=evidence)
+        return Result(findings=(self._unsure(flow, points, reached, chain),), activated=True, evidence=evidence)
+
+    def _hops(self) -> tuple[tuple[str, Hop | None], ...]:
+        out: list[tuple[str, Hop | None]] = []
+        for item in self.steps:
+            if isinstance(item, str):
+                out.append((item, None))
+            else:
+                out.extend(item.items())
+        return tuple(out)
+
+    def _best(
+        self,
+        flow: BoundFlow,
+        points: list[tuple[PointOf, ...]],
+        reached: list[dict[int, tuple[bool, int]]],
+        i: int,
+        k: int,
+        hop: Hop | None,
+    ) -> tuple[bool, int] | None:
+        """(whether surely, after which) the k-th occurrence of step i continues a chain; None if it can't."""
+        maybe: tuple[bool, int] | None = None
+        for j, (sure, _) in reached[i - 1].items():
+            truth = _edge(flow, points[i - 1][j], points[i][k], hop).truth
+            if truth and sure:
+                return True, j
+            if truth is not False and maybe is None:
+                maybe = (False, j)
+        return maybe
+
+    @staticmethod
+    def _chain(reached: list[dict[int, tuple[bool, int]]]) -> list[int]:
+        k = min(reached[-1], key=lambda n: (not reached[-1][n][0], n))
+        chain = [k]
+        for layer in reversed(reached):
+            k = layer[k][1]
+            if k >= 0:
+                chain.append(k)
+        return chain[::-1]
+
+    def _broken(
+        self,
+        flow: BoundFlow,
+        points: list[tuple[PointOf, ...]],
+        reached: list[dict[int, tuple[bool, int]]],
+        i: int,
+    ) -> Finding:
+        """Why no chain gets to step i: it isn't there, came before its predecessor, or too long after it."""
+        hops = self._hops()
+        name, hop = hops[i]
+        names = tuple(n for n, _ in hops)
+        absences = (Absence(steps=names),)
+        service = flow.service(name)
+        last = points[i - 1][min(reached[i - 1])] if i else None
+        evidence = (flow.evidence(names[i - 1], last.of),) if last is not None else ()
+        limit = flow.duration(hop.within) if hop is not None else None
+        late: list[tuple[PointOf, _Edge]] = []
+        if last is not None:
+            edges = [(p, _edge(flow, last, p, hop)) for p in points[i]]
+            late = [(p, e) for p, e in edges if e.order.answer != "no" and e.took is not None]
+            if late and limit is not None:
+                p, edge = late[0]
+                assert edge.took is not None
+                return Late(
+                    step=name,
+                    service=service,
+                    first=names[i - 1],
+                    then=name,
+                    took=edge.took,
+                    limit_ns=limit,
+                    evidence=(*evidence, flow.evidence(name, p.of)),
+                    absences=absences,
+                    anomaly="late response",
+                )
+            if edges:
+                p, edge = edges[0]
+                return Misordered(
+                    step=name,
+                    service=service,
+                    first=names[i - 1],
+                    then=name,
+                    order=edge.order,
+                    evidence=(*evidence, flow.evidence(name, p.of)),
+                    absences=absences,
+                    anomaly="premature start",
+                )
+        due = flow.ends_ns
+        if last is not None and hop is not None and limit is not None:
+            due = flow.due_ns(last, limit, (name,), business=hop.clock == "business")
+        return Missing(
+            step=name,
+            service=service,
+            since=names[i - 1] if i else None,
+            before=next((n for n, p in zip(names[i + 1 :], points[i + 1 :], strict=True) if p), None),
+            due_ns=due,
+            limit_ns=limit,
+            evidence=evidence,
+            absences=absences,
+            anomaly="lost event",
+        )
+
+    def _unsure(
+        self,
+        flow: BoundFlow,
+        points: list[tuple[PointOf, ...]],
+        reached: list[dict[int, tuple[bool, int]]],
+        chain: list[int],
+    ) -> Finding:
+        hops = self._hops()
+        absences = (Absence(steps=tuple(n for n, _ in hops)),)
+        i = next(n for n, k in enumerate(chain) if not reached[n][k][0])
+        first, then, hop = hops[i - 1][0], hops[i][0], hops[i][1]
+        a, b = points[i - 1][chain[i - 1]], points[i][chain[i]]
+        edge = _edge(flow, a, b, hop)
+        evidence = (flow.evidence(first, a.of), flow.evidence(then, b.of))
+        service = flow.service(then)
+        if edge.order.answer == "unknown" or edge.took is None or hop is None:
+            return Misordered(
+                step=then,
+                service=service,
+                first=first,
+                then=then,
+                order=edge.order,
+                evidence=evidence,
+                absences=absences,
+                certain=False,
+            )
+        return Late(
+            step=then,
+            service=service,
+            first=first,
+            then=then,
+            took=edge.took,
+            limit_ns=flow.duration(hop.within),
+            order=edge.order,
+            evidence=evidence,
+            absences=absences,
+            certain=False,
+        )
+
+    examples: ClassVar = (
+        Example(
+            verdict="satisfied",
+            sketch="a : one @ 0..1ms\na : two @ 2..3ms\na : three @ 4..5ms",
+            parameters={"steps": ("one", {"two": Hop(within=Duration("2ms"))}, "three")},
+        ),
+        Example(
+            verdict="satisfied",
+            about="an extra, early occurrence doesn't matter: a chain exists",
+            sketch="a : two @ 0..1ms\na : one @ 2..3ms\na : two @ 4..5ms",
+            parameters={"steps": ("one", "two")},
+        ),
+        Example(
+            verdict="satisfied",
+            about="a chain that was seen is final, whatever is lost",
+            sketch="a : one @ 0..1ms\na : two @ 2..3ms",
+            parameters={"steps": ("one", "two")},
+            assume="lossy",
+        ),
+        Example(
+            verdict="violated",
+            sketch="a : two @ 0..1ms\na : one @ 2..3ms",
+            parameters={"steps": ("one", "two")},
+        ),
+        Example(
+            verdict="violated",
+            about="too late",
+            sketch="a : one @ 0..1ms\na : two @ 2.000001..3ms",
+            parameters={"steps": ("one", {"two": Hop(within=Duration("2ms"))})},
+        ),
+        Example(
+            verdict="inconclusive",
+            about="equal times on one clock",
+            sketch="a : one @ 0..1ms\na : two @ 0..3ms",
+            parameters={"steps": ("one", "two")},
+        ),
+        Example(
+            verdict="inconclusive",
+            about="the missing one may be lost",
+            sketch="a : one @ 0..1ms",
+            parameters={"steps": ("one", "two")},
+            assume="lossy",
+        ),
+    )
+
+
+def _edge(flow: BoundFlow, a: PointOf, b: PointOf, hop: Hop | None) -> _Edge:
+    order = flow.before(a, b)
+    truth: Truth = {"yes": True, "no": False}.get(order.answer)
+    if hop is None or truth is False:
+        return _Edge(truth, order)
+    took, limit = flow.took(a, b, business=hop.clock == "business"), flow.duration(hop.within)
+    if took.lo > limit:
+        return _Edge(False, order, took)
+    return _Edge(truth if took.hi <= limit else None, order, took)
