@@ -93,7 +93,7 @@ class BoundFlow:
     """One flow with its steps bound; all that an assertion may look at.
 
     `closed`: nothing more is expected of it. `ends_ns`: when it will be given up, if it is not over. `given` are facts
-    that were told from outside. `has_records(topic)` and `records_complete(topic)` say what the sources can show.
+    that were told from outside. `until_ns`: where it is over, the moment up to which absences are asked about.
     """
 
     shape: Shape
@@ -103,8 +103,7 @@ class BoundFlow:
     closed: bool = True
     ends_ns: int | None = None
     given: Mapping[str, Scalar] = field(default_factory=dict)
-    has_records: Callable[[str], bool] = lambda _: True
-    any_records: bool = True
+    until_ns: int | None = None
     occurrences: Mapping[str, tuple[Occurrence, ...]] = field(default_factory=dict)
     maybes: Mapping[str, tuple[Maybe, ...]] = field(default_factory=dict)
     inside: Callable[[Observation], Truth] = lambda _: True

@@ -273,6 +273,7 @@ class _Closure:
                 cut += len(ring)
                 for j in ring:
                     self.parent[j] = None
+                    self.orphan[j] = True
             for j in path:
                 state[j] = 2
         return cut

@@ -203,8 +203,8 @@ LOSSES: Mapping[str, bool] = {
     "conflicting_span": True,  # two different bodies under one id
     "conflicting_record": True,
     "instance_gone": True,  # a process fell silent and a new one took over
-    "parent_cycle": True,
-    "bad_end": True,  # a span that ends before it starts, or has no end
+    "parent_cycle": False,  # its rows count as orphans of their flow
+    "bad_end": False,  # a span that ends before it starts, or has no end: its end is unknown, nothing is missing
     "other_signal": False,  # metrics and logs in the same file
     "skipped_file": False,  # a file of a folder that holds no telemetry
     "repeated_span": False,  # delivered twice, the same to the letter

@@ -1,0 +1,58 @@
+"""Judges sketches in tests: every row of a sketch belongs to the flow, and a step is a span of its own name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from verifier.assertions import Example, kinds
+from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
+from verifier.engine.judge import Outcome, Setting, judge
+from verifier.engine.plan import plan
+from verifier.clock import UNCERTAINTY_NS, jumps_of
+from verifier.flows import Flow, Member, sort_key
+from verifier.run import parse_at
+from verifier.shape import Correlation, Duration, Ends, Rule, Shape, Step, StepName, duration_ns, points_of
+from verifier.sketch import parse
+from verifier.spans import Observation
+from verifier.verdict import AssertionVerdict
+
+
+def judge_rule(rule: Rule, example: Example, *, shape: Mapping[str, Any] | None = None) -> Outcome:
+    """One rule on the flow of an example's sketch."""
+    sketch = parse(example.sketch)
+    rows = sorted((*sketch.spans, *sketch.records), key=sort_key)
+    named = {step for _, step in points_of(rule)} | set(example.ends)
+    steps = {name: example.steps.get(name, Step(span=name)) for name in sorted(named | set(example.steps))}
+    ends = Ends(steps=tuple(StepName(s) for s in example.ends)) if example.ends else None
+    gives_up = Duration(example.gives_up) if example.gives_up else None
+    made = Shape(
+        shape="example",
+        flow=Correlation(key="flow", ends=ends, gives_up=gives_up, aliases=("correlation_id",)),
+        steps=steps,
+        machines=dict(example.machines),
+        attributes=dict(example.attributes),
+        facts=dict(example.facts),
+        assertions=(rule,),
+        **(shape or {}),
+    )
+    ids = {row.id for row in rows}
+    orphans = tuple(row for row in rows if row.parent is not None and row.parent not in ids)
+    flow = Flow(name="flow", key="1", members=tuple(Member(row=row, why="own") for row in rows), orphans=orphans)
+    last = max((Observation(row=r).last_ns for r in rows), default=0)
+    sight = Sight(
+        at_ns=parse_at(example.at, last),
+        from_ns=min((Observation(row=r).first_ns for r in rows), default=0),
+        assume=parse_assume(example.assume),
+        topics=None if example.records else frozenset(),
+        losses=sampled(sketch.spans),
+        gaps=silent_gaps(sketch.spans),
+    )
+    setting = Setting(sight=sight, jumps=jumps_of(sketch.spans, parse=duration_ns), uncertainty_ns=UNCERTAINTY_NS)
+    outcome = judge(plan(made), flow, setting, given=dict(example.given))
+    assert outcome is not None
+    return outcome
+
+
+def judge_example(kind: str, example: Example) -> AssertionVerdict:
+    """The verdict of an example's assertion."""
+    rule = kinds()[kind](**example.parameters)
+    return judge_rule(rule, example).verdict.assertions[0]

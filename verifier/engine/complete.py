@@ -1,0 +1,266 @@
+"""When may we say "it never came"? What the sources of a run can show, from when until when.
+
+In: what was given, what was assumed, losses, the moment of judging. Out: for one absence of one flow: proven (with
+its premises), still open (until when), or unprovable (why, and what would settle it).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from verifier.binding import BoundFlow, Maybe
+from verifier.clock import Interval
+from verifier.errors import UsageError
+from verifier.spans import Loss, Record, Span
+from verifier.verdict import Absence
+from verifier.wording import moment
+
+State = Literal["proven", "blind", "unread", "open", "lost"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assume:
+    """The premise of a run: whether spans and records are taken as complete where nothing says otherwise."""
+
+    spans: bool = True
+    records: bool = True
+
+    def __str__(self) -> str:
+        if self.spans == self.records:
+            return "complete" if self.spans else "lossy"
+        return "spans=lossy" if self.records else "records=lossy"
+
+
+def parse_assume(text: str) -> Assume:
+    """`complete`, `lossy`, `spans=lossy`, `records=lossy`, or both apart with a comma; UsageError else."""
+    spans = records = True
+    for part in text.split(","):
+        what, _, how = part.strip().rpartition("=")
+        if how not in ("complete", "lossy") or what not in ("", "spans", "records"):
+            raise UsageError(
+                f"--assume {text}: '{part}' is no premise; expected complete, lossy, spans=lossy or records=lossy"
+            )
+        spans = how == "complete" if what in ("", "spans") else spans
+        records = how == "complete" if what in ("", "records") else records
+    return Assume(spans=spans, records=records)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Whether an absence is proven; `why` it is not, `until_ns` when it can be, `settled_by` what would."""
+
+    state: State
+    premises: tuple[str, ...] = ()
+    why: str | None = None
+    until_ns: int | None = None
+    settled_by: str | None = None
+    maybe: Maybe | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What the sources of a run can show, up to `at_ns`.
+
+    `topics` None: records of every topic; empty: of none. `gaps`: per service, from when to when a process may have
+    died with its last spans. `losses` are those that may hide observations of any flow.
+    """
+
+    at_ns: int
+    from_ns: int
+    assume: Assume = field(default_factory=Assume)
+    spans: bool = True
+    topics: frozenset[str] | None = None
+    losses: tuple[Loss, ...] = ()
+    gaps: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
+
+    def records_complete(self, topic: str) -> bool:
+        """Whether every record of the topic was seen."""
+        return self.has_topic(topic) and self._loss_of_records(topic, self.at_ns) is None
+
+    def has_topic(self, topic: str) -> bool:
+        """Whether some source shows records of the topic."""
+        return self.topics is None or topic in self.topics
+
+    def prove(self, absence: Absence, flow: BoundFlow, own_losses: tuple[Loss, ...]) -> Proof:
+        """Whether this absence is proven in this flow; the first obstacle of the verdict table answers."""
+        until = absence.until_ns
+        if until is None:
+            until = flow.until_ns if flow.until_ns is not None else self.at_ns
+        services, topics = self._asked(absence, flow)
+        blind = self._blind(absence, services, topics)
+        if blind is not None:
+            return blind
+        maybe = next((m for step in absence.steps for m in flow.maybes.get(step, ()) if m.of.first_ns <= until), None)
+        if maybe is not None:
+            return Proof(state="unread", why=maybe.why, settled_by=maybe.settled_by, maybe=maybe)
+        if absence.until_ns is None and not flow.closed:
+            return Proof(state="open", until_ns=flow.ends_ns, why="the flow is not over")
+        if until > self.at_ns:
+            return Proof(state="open", until_ns=until, why="it may yet come")
+        return self._lost(flow, own_losses, services, topics, until) or Proof(
+            state="proven", premises=self._premises(services, topics, until)
+        )
+
+    def _asked(self, absence: Absence, flow: BoundFlow) -> tuple[tuple[str | None, ...], tuple[str | None, ...]]:
+        """(services, topics) whose spans and records would show it; None stands for all."""
+        services: dict[str | None, None] = {}
+        topics: dict[str | None, None] = {}
+        for name in absence.steps:
+            step = flow.shape.steps[name]
+            if step.sort == "record":
+                topics.update(dict.fromkeys(step.names))
+            else:
+                services[step.service] = None
+        if absence.spans:
+            services[None] = None
+        if absence.records and (self.topics is None or self.topics):
+            topics[None] = None
+        return tuple(services), tuple(topics)
+
+    def _blind(
+        self, absence: Absence, services: tuple[str | None, ...], topics: tuple[str | None, ...]
+    ) -> Proof | None:
+        if services and not self.spans and not (absence.records and not absence.steps):
+            return Proof(state="blind", why="no spans were given", settled_by="spans of the services (--spans)")
+        for topic in topics:
+            if topic is None or any(c in topic for c in "*?["):
+                hidden = self.topics is not None and not self.topics
+            else:
+                hidden = not self.has_topic(topic)
+            if hidden:
+                name = topic or "the flow"
+                return Proof(
+                    state="blind", why=f"no records of {name} were given", settled_by=f"records of {name} (--records)"
+                )
+        return None
+
+    def _lost(
+        self,
+        flow: BoundFlow,
+        own_losses: tuple[Loss, ...],
+        services: tuple[str | None, ...],
+        topics: tuple[str | None, ...],
+        until: int,
+    ) -> Proof | None:
+        for service in services:
+            why = self._loss_of_spans(service, flow, own_losses, until)
+            if why is not None:
+                who = f"spans of {service}" if service else "all spans"
+                return Proof(state="lost", why=why, settled_by=f"{who} of this flow, complete")
+        for topic in topics:
+            why = self._loss_of_records(topic, until)
+            if why is not None:
+                return Proof(state="lost", why=why, settled_by=f"records of {topic or 'every topic'}, complete")
+        return None
+
+    def lossy_for(self, flow: BoundFlow, own_losses: tuple[Loss, ...]) -> str | None:
+        """Why evidence of this flow may be lost, of whatever service; None if nothing says so."""
+        return self._loss_of_spans(None, flow, own_losses, self.at_ns) or self._loss_of_records(None, self.at_ns)
+
+    def _loss_of_spans(
+        self, service: str | None, flow: BoundFlow, own_losses: tuple[Loss, ...], until: int
+    ) -> str | None:
+        if not self.assume.spans:
+            return f"spans of {service} are assumed lossy" if service else "spans are assumed lossy"
+        for loss in (*own_losses, *self.losses):
+            elsewhere = loss.topic is not None or (service and loss.service and loss.service != service)
+            if loss.demotes and not elsewhere and (loss.since_ns is None or loss.since_ns <= until):
+                return _said(loss)
+        for name in sorted(self.gaps) if service is None else (service,):
+            for gap in self.gaps.get(name, ()):
+                if gap.lo < until and flow.opened_ns < gap.hi:
+                    return (
+                        f"a process of {name} fell silent at {moment(gap.lo)} and another took over at "
+                        f"{moment(gap.hi)}: its last spans may be lost"
+                    )
+        return None
+
+    def _loss_of_records(self, topic: str | None, until: int) -> str | None:
+        if not self.assume.records:
+            return f"records of {topic} are assumed lossy" if topic else "records are assumed lossy"
+        for loss in self.losses:
+            of_records = loss.topic is not None or loss.kind in ("bad_record", "conflicting_record")
+            elsewhere = topic and loss.topic and loss.topic != topic
+            if loss.demotes and of_records and not elsewhere and (loss.since_ns is None or loss.since_ns <= until):
+                return _said(loss)
+        return None
+
+    def _premises(
+        self, services: tuple[str | None, ...], topics: tuple[str | None, ...], until: int
+    ) -> tuple[str, ...]:
+        window = f"complete from {moment(self.from_ns)} to {moment(until)}"
+        spans = [f"spans of {s or 'every service'} {window}" for s in services]
+        return (*spans, *(f"records of {t or 'every topic'} {window}" for t in topics))
+
+
+def silent_gaps(spans: Iterable[Span]) -> dict[str, tuple[Interval, ...]]:
+    """Per service: from the last span of a process until the first of one that took over after it.
+
+    A process that fell silent while a new one appeared was perhaps killed: what it did in between may be lost.
+    """
+    heard: dict[str, dict[str, Interval]] = defaultdict(dict)
+    for span in spans:
+        if span.instance is None:
+            continue
+        last = max(span.start_ns, span.end_ns)
+        old = heard[span.service].get(span.instance, Interval(span.start_ns, last))
+        heard[span.service][span.instance] = Interval(min(old.lo, span.start_ns), max(old.hi, last))
+    out: dict[str, tuple[Interval, ...]] = {}
+    for service, instances in sorted(heard.items()):
+        starts = sorted(i.lo for i in instances.values())
+        gaps = [
+            Interval(gone.hi, min(s for s in starts if s > gone.hi))
+            for gone in instances.values()
+            if starts[-1] > gone.hi
+        ]
+        if gaps:
+            out[service] = tuple(sorted(gaps, key=lambda g: (g.lo, g.hi)))
+    return out
+
+
+def losses_of(rows: Iterable[Span | Record]) -> tuple[Loss, ...]:
+    """Signs of loss that rows themselves carry: dropped parts of a span, a parent that was not sampled."""
+    out: list[Loss] = []
+    for row in rows:
+        if isinstance(row, Record):
+            if not row.parent_sampled:
+                what = f"the span that published {row.topic} {row.partition}:{row.offset} was not sampled"
+                out.append(Loss(kind="not_sampled", where=row.topic, what=what))
+            continue
+        for kind, count in (
+            ("dropped_attributes", row.dropped_attributes),
+            ("dropped_events", row.dropped_events),
+            ("dropped_links", row.dropped_links),
+        ):
+            if count:
+                part = kind.removeprefix("dropped_")
+                what = f"{count} {part} of span {row.span_id} ({row.service} {row.name}) were dropped"
+                out.append(Loss(kind=kind, where=row.service, count=count, what=what, service=row.service))
+    return tuple(out)
+
+
+def sampled(spans: Iterable[Span]) -> tuple[Loss, ...]:
+    """A loss if traces are sampled (`tracestate` with `ot=th:` above zero): whole traces may be missing."""
+    count, first = 0, ""
+    for span in spans:
+        if _threshold(span.trace_state):
+            count += 1
+            first = min(first or span.trace_id, span.trace_id)
+    if not count:
+        return ()
+    what = f"traces are sampled (tracestate of trace {first}): others may be missing"
+    return (Loss(kind="sampled", where="tracestate", count=count, what=what),)
+
+
+def _threshold(state: str) -> bool:
+    for entry in state.split(","):
+        name, _, value = entry.strip().partition("=")
+        if name == "ot":
+            return any(p.startswith("th:") and p[3:].strip("0") != "" for p in value.split(";"))
+    return False
+
+
+def _said(loss: Loss) -> str:
+    return loss.what or f"{loss.count} {loss.kind.replace('_', ' ')} at {loss.where}"

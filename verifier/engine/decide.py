@@ -1,0 +1,175 @@
+"""The verdict table: from what one rule found in one flow to its verdict. The only place that decides.
+
+In: a `Result`, the flow it was found in, what the sources can show. Out: verdict, findings with their verdicts and
+premises. The first row of the table that applies to a claim holds:
+
+    the claim rests on                                      verdict
+    no absence                                              violated / satisfied, final
+    a step that no given source can show                    inconclusive
+    something unreadable                                    inconclusive
+    an absence whose window is not over                     pending
+    an absence that a loss could explain                    inconclusive
+    order or bound within clock uncertainty                 inconclusive
+    never activated, that absence proven                    vacuous
+    absences, all proven                                    violated / satisfied, with premises
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from verifier.binding import BoundFlow, Maybe
+from verifier.engine.complete import Proof, Sight
+from verifier.spans import Loss, Observation
+from verifier.verdict import (
+    WORST_FIRST,
+    Absence,
+    Evidence,
+    Finding,
+    Judged,
+    Misordered,
+    Result,
+    Unproven,
+    Unreadable,
+    Verdict,
+)
+
+ROWS = ("blind", "unread", "open", "lost")  # obstacles to an absence, in the order of the table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The verdict of one rule on one flow, with the findings that carry it."""
+
+    verdict: Verdict
+    findings: tuple[Judged, ...] = ()
+    premises: tuple[str, ...] = ()
+    due_ns: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Table:
+    """The table for one flow: `own_losses` are the signs of loss in the flow itself, `weak` its rows by alias only."""
+
+    sight: Sight
+    own_losses: tuple[Loss, ...] = ()
+    weak: frozenset[tuple[str, ...]] = frozenset()
+    _lossy: dict[str, str | None] = field(default_factory=dict)
+
+    def decide(self, flow: BoundFlow, result: Result) -> Decision:
+        """What follows from one result."""
+        if result.findings:
+            judged = sorted((self._finding(flow, f) for f in result.findings), key=_printed)
+            verdict = min((j.verdict for j in judged), key=WORST_FIRST.index)
+            due = min((j.due_ns for j in judged if j.due_ns is not None), default=None)
+            premises = tuple(dict.fromkeys(p for j in judged if j.verdict is verdict for p in j.premises))
+            return Decision(verdict=verdict, findings=tuple(judged), premises=premises, due_ns=due)
+        if not result.activated:
+            return self._claim(flow, result, result.activators, Verdict.VACUOUS)
+        return self._claim(flow, result, result.absences, Verdict.SATISFIED)
+
+    def _finding(self, flow: BoundFlow, finding: Finding) -> Judged:
+        proofs = [self.sight.prove(a, flow, self.own_losses) for a in finding.absences]
+        obstacle = _first_obstacle(proofs)
+        if not finding.certain:
+            if obstacle is not None and obstacle.state == "open":
+                return _pending(finding, obstacle)
+            settled = finding.settled_by if isinstance(finding, Unreadable) else None
+            return Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=finding.doubt, settled_by=settled)
+        if obstacle is not None:
+            return _obstructed(finding, obstacle)
+        by_alias = self._by_alias(flow, finding.evidence)
+        if by_alias is not None:
+            return Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=by_alias)
+        premises = tuple(dict.fromkeys(p for proof in proofs for p in proof.premises))
+        return Judged(finding=finding, verdict=Verdict.VIOLATED, premises=premises)
+
+    def _claim(self, flow: BoundFlow, result: Result, absences: Sequence[Absence], verdict: Verdict) -> Decision:
+        """ "Nothing is wrong", or "it was never activated": holds if every absence that it rests on is proven."""
+        proofs = [self.sight.prove(a, flow, self.own_losses) for a in absences]
+        obstacle = _first_obstacle(proofs)
+        if obstacle is not None and obstacle.state == "open":
+            return Decision(verdict=Verdict.PENDING, due_ns=obstacle.until_ns)
+        by_alias = None if absences else self._by_alias(flow, result.evidence)
+        if obstacle is None and by_alias is None:
+            premises = tuple(dict.fromkeys(p for proof in proofs for p in proof.premises))
+            return Decision(verdict=verdict, premises=premises)
+        finding: Finding
+        if obstacle is not None and obstacle.maybe is not None:
+            finding = _unread(flow, obstacle.maybe)
+        else:
+            evidence = result.evidence or _anything(flow)
+            finding = Unproven(evidence=evidence, absences=tuple(absences), activated=verdict is Verdict.SATISFIED)
+        judged = Judged(
+            finding=finding,
+            verdict=Verdict.INCONCLUSIVE,
+            reason=obstacle.why if obstacle is not None else by_alias,
+            settled_by=obstacle.settled_by if obstacle is not None else None,
+        )
+        return Decision(verdict=Verdict.INCONCLUSIVE, findings=(judged,))
+
+    def _by_alias(self, flow: BoundFlow, evidence: tuple[Evidence, ...]) -> str | None:
+        """Why evidence that belongs here only by an alias supports nothing, where evidence may be lost."""
+        weak = next((e.of for e in evidence if tuple(map(str, e.of.row.id)) in self.weak), None)
+        if weak is None:
+            return None
+        if "" not in self._lossy:
+            self._lossy[""] = self.sight.lossy_for(flow, self.own_losses)
+        why = self._lossy[""]
+        aliases = " or ".join(flow.shape.flow.aliases)
+        return None if why is None else f"{weak.name} belongs to this flow only by its {aliases}, and {why}"
+
+
+def _first_obstacle(proofs: Sequence[Proof]) -> Proof | None:
+    """The obstacle that stands first in the table; of open ones, the one that lasts longest."""
+    for state in ROWS:
+        found = [p for p in proofs if p.state == state]
+        if found:
+            return max(found, key=lambda p: (p.until_ns is None, p.until_ns or 0))
+    return None
+
+
+def _obstructed(finding: Finding, obstacle: Proof) -> Judged:
+    if obstacle.state == "open":
+        return _pending(finding, obstacle)
+    return Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=obstacle.why, settled_by=obstacle.settled_by)
+
+
+def _pending(finding: Finding, obstacle: Proof) -> Judged:
+    return Judged(finding=finding, verdict=Verdict.PENDING, reason=obstacle.why, due_ns=obstacle.until_ns)
+
+
+def _unread(flow: BoundFlow, maybe: Maybe) -> Finding:
+    """A `Maybe` as the finding that it is: an order that can't be told, or a value that can't be read."""
+    evidence = (flow.evidence(maybe.step, maybe.of),)
+    service = maybe.of.row.service
+    if maybe.order is not None:
+        return Misordered(
+            step=maybe.step,
+            service=service,
+            first=maybe.attribute,
+            then=maybe.step,
+            order=maybe.order,
+            evidence=evidence,
+            certain=False,
+        )
+    return Unreadable(
+        step=maybe.step,
+        service=service,
+        what=maybe.attribute,
+        raw=maybe.raw,
+        why=maybe.why,
+        settled_by=maybe.settled_by,
+        evidence=evidence,
+    )
+
+
+def _anything(flow: BoundFlow) -> tuple[Evidence, ...]:
+    """Some row of the flow: what was seen of it at all."""
+    return tuple(flow.evidence("seen", Observation(row=m.row)) for m in flow.flow.members[:1])
+
+
+def _printed(judged: Judged) -> tuple[int, int, tuple[tuple[str, ...], ...]]:
+    """Worst first, then by time."""
+    evidence = judged.finding.evidence
+    first = min((e.of.first_ns for e in evidence), default=0)
+    return (WORST_FIRST.index(judged.verdict), first, tuple(e.of.id for e in evidence))

@@ -1,0 +1,212 @@
+"""Judges one flow by one shape: guard, steps, rules, verdict. Plain Python, the reference and the explainer.
+
+In: a `Plan`, a `Flow`, what the sources can show. Out: a `FlowVerdict`; None where the shape's guard says that the
+flow is none of its business.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from verifier.binding import BoundFlow, bind
+from verifier.clock import UNCERTAINTY_NS, Clocks, Jump
+from verifier.engine.complete import Sight, losses_of
+from verifier.engine.decide import Decision, Table
+from verifier.engine.plan import Plan
+from verifier.engine.scope import segments
+from verifier.flows import Flow, Member, Row
+from verifier.shape import Condition, FactName, Rule, Scalar
+from verifier.spans import Loss, Observation, Record
+from verifier.values import Truth, holds
+from verifier.verdict import (
+    WORST_FIRST,
+    AssertionVerdict,
+    Broken,
+    Evidence,
+    FlowVerdict,
+    Judged,
+    Unreadable,
+    Verdict,
+    merge,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What holds for every flow of a run."""
+
+    sight: Sight
+    jumps: tuple[Jump, ...] = ()
+    uncertainty_ns: int = UNCERTAINTY_NS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A flow's verdict, with the steps that matched and the rules that were activated."""
+
+    verdict: FlowVerdict
+    matched: frozenset[str] = field(default_factory=frozenset)
+    fired: frozenset[str] = field(default_factory=frozenset)
+
+
+def judge(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scalar] | None = None) -> Outcome | None:
+    """The verdict of one shape on one flow, as of the moment of judging; None if the shape doesn't apply."""
+    sight, shape = setting.sight, plan.shape
+    cut = as_of(flow, sight.at_ns)
+    bound = _bound(plan, cut, setting, given or {})
+    applies, reason = _guard(bound)
+    if applies is False:
+        return None
+    own_losses = (*_orphans(flow, cut), *losses_of(m.row for m in cut.members))
+    weak = frozenset(tuple(map(str, m.row.id)) for m in cut.members if m.weak)
+    table = Table(sight=sight, own_losses=own_losses, weak=weak)
+    rules = tuple(
+        _rule(table, bound, rule, name, str(shape.places[i]) if shape.places else None)
+        for i, (rule, name) in enumerate(zip(shape.assertions, plan.ids, strict=True))
+    )
+    verdict = merge(r.verdict for r in rules)
+    if reason is not None:
+        verdict = Verdict.INCONCLUSIVE
+    elif all(r.verdict is Verdict.VACUOUS for r in rules):
+        reason = "no rule of the shape was activated"
+    facts = {name: bound.fact(name) for name in shape.facts}
+    due = min((r.due_ns for r in rules if r.verdict is Verdict.PENDING and r.due_ns is not None), default=None)
+    judged = FlowVerdict(
+        shape=shape.shape,
+        name=cut.name,
+        key=cut.key,
+        verdict=verdict,
+        reason=reason,
+        aliases=cut.aliases,
+        traces=cut.traces,
+        facts={n: k.value for n, k in facts.items() if k.state == "known" and k.value is not None},
+        opened_ns=bound.opened_ns,
+        last_seen_ns=max((Observation(row=m.row).last_ns for m in cut.members), default=None),
+        spans=len(cut.spans),
+        records=len(cut.records),
+        due_ns=due,
+        assertions=rules,
+        losses=own_losses,
+    )
+    return Outcome(
+        verdict=judged,
+        matched=frozenset(name for name, seen in bound.occurrences.items() if seen or bound.maybes[name]),
+        fired=frozenset(r.id for r in rules if r.verdict is not Verdict.VACUOUS),
+    )
+
+
+def as_of(flow: Flow, at_ns: int) -> Flow:
+    """The flow as it was at a moment: without what had not ended, or had not been seen, by then."""
+
+    def seen(row: Row) -> bool:
+        return (row.seen_ns if isinstance(row, Record) else max(row.start_ns, row.end_ns)) <= at_ns
+
+    if all(seen(m.row) for m in (*flow.members, *flow.shared)):
+        return flow
+
+    def kept(members: tuple[Member, ...]) -> tuple[Member, ...]:
+        return tuple(m for m in members if seen(m.row))
+
+    orphans = tuple(row for row in flow.orphans if seen(row))
+    return replace(flow, members=kept(flow.members), shared=kept(flow.shared), orphans=orphans)
+
+
+def _bound(plan: Plan, flow: Flow, setting: Setting, given: Mapping[str, Scalar]) -> BoundFlow:
+    sight, shape = setting.sight, plan.shape
+    clocks = Clocks(
+        rows=[m.row for m in (*flow.members, *flow.shared)],
+        uncertainty_ns=setting.uncertainty_ns,
+        jumps=setting.jumps,
+        records_complete=sight.records_complete,
+    )
+    opened = min((Observation(row=m.row).first_ns for m in flow.members), default=sight.from_ns)
+    bound = BoundFlow(shape=shape, flow=flow, clocks=clocks, opened_ns=opened, given=given)
+    bind(bound)
+    gives_up = bound.duration(shape.flow.gives_up) if shape.flow.gives_up is not None else None
+    bound.ends_ns = opened + gives_up if gives_up is not None else None
+    ends = shape.flow.ends
+    ended = ends is None or all(bound.points(p) for p in ends.steps)
+    gave_up = bound.ends_ns is not None and bound.ends_ns <= sight.at_ns
+    bound.closed = ended or gave_up
+    bound.until_ns = None if not bound.closed else sight.at_ns if ended or bound.ends_ns is None else bound.ends_ns
+    return bound
+
+
+def _guard(flow: BoundFlow) -> tuple[Truth, str | None]:
+    """Whether the shape applies; if that can't be told, why."""
+    return _when(flow, flow.shape.when)
+
+
+def _when(flow: BoundFlow, when: Mapping[FactName, Condition | Scalar]) -> tuple[Truth, str | None]:
+    unknown: str | None = None
+    for name, condition in when.items():
+        known = flow.fact(name)
+        truth = holds(known.value, condition) if known.state == "known" else None
+        if truth is False:
+            return False, None
+        if truth is None and unknown is None:
+            state = known.state if known.state != "known" else "not readable"
+            unknown = f"{name} is {state}: {known.sentence()}"
+    return (True, None) if unknown is None else (None, unknown)
+
+
+def _orphans(flow: Flow, cut: Flow) -> tuple[Loss, ...]:
+    if not cut.orphans:
+        return ()
+    row = cut.orphans[0]
+    name = row.topic if isinstance(row, Record) else row.name
+    rest = f" (and {len(cut.orphans) - 1} more)" if len(cut.orphans) > 1 else ""
+    what = f"the parent of {name}{rest} was not seen: a span of this flow is missing"
+    return (Loss(kind="orphan_parent", where=f"{flow.name}={flow.key}", count=len(cut.orphans), what=what),)
+
+
+def _rule(table: Table, flow: BoundFlow, rule: Rule, name: str, at: str | None) -> AssertionVerdict:
+    applies, why = _when(flow, rule.when)
+    if applies is False:
+        return AssertionVerdict(id=name, kind=rule.kind, at=at, verdict=Verdict.VACUOUS)
+    excused: tuple[Evidence, ...] = ()
+    try:
+        decisions: list[Decision] = []
+        for view, result in segments(flow, rule):
+            excused += result.excused
+            decisions.append(table.decide(view, result))
+        decision = _together(decisions)
+    except Exception as error:  # a rule that fails is an error of its own, never a pass and never dropped
+        broken = Broken(rule=name, exception=f"{type(error).__name__}: {error}")
+        decision = Decision(verdict=Verdict.ERROR, findings=(Judged(finding=broken, verdict=Verdict.ERROR),))
+    if applies is None:
+        finding = Unreadable(what=", ".join(rule.when), why=why or "", evidence=())
+        unsure = Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=why)
+        decision = Decision(
+            verdict=min(decision.verdict, Verdict.INCONCLUSIVE, key=_softened),
+            findings=(unsure, *decision.findings),
+        )
+    return AssertionVerdict(
+        id=name,
+        kind=rule.kind,
+        at=at,
+        verdict=decision.verdict,
+        findings=decision.findings,
+        premises=decision.premises,
+        excused=excused,
+        due_ns=decision.due_ns if decision.verdict is Verdict.PENDING else None,
+    )
+
+
+def _softened(verdict: Verdict) -> int:
+    """Where it is not known whether a rule applies, only its failing to run is worse than inconclusive."""
+    return 0 if verdict is Verdict.ERROR else 1 if verdict is Verdict.INCONCLUSIVE else 2
+
+
+def _together(decisions: list[Decision]) -> Decision:
+    """One decision out of those of each segment of a scope."""
+    if len(decisions) == 1:
+        return decisions[0]
+    active = [d for d in decisions if d.verdict is not Verdict.VACUOUS] or decisions
+    verdict = min((d.verdict for d in active), key=WORST_FIRST.index)
+    findings = {id(j.finding): j for d in active for j in d.findings}
+    return Decision(
+        verdict=verdict,
+        findings=tuple(sorted(findings.values(), key=lambda j: WORST_FIRST.index(j.verdict))),
+        premises=tuple(dict.fromkeys(p for d in active for p in d.premises)),
+        due_ns=min((d.due_ns for d in active if d.due_ns is not None), default=None),
+    )

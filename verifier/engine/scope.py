@@ -1,0 +1,153 @@
+"""Where a rule applies: after, before or between points.
+
+In: a bound flow and a rule with its scope. Out: for each segment of the scope the narrowed flow and what the rule
+found there, with the absences that the segment's own bounds rest on. Kinds know nothing of scopes.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from verifier.binding import BoundFlow, Occurrence, PointOf, narrow
+from verifier.clock import At, Order
+from verifier.shape import Rule, split_point
+from verifier.spans import Observation
+from verifier.values import Truth
+from verifier.verdict import Absence, Finding, Illegal, Mismatch, Misordered, Result, Unexpected
+
+SURE_IN_A_LARGER_SCOPE = (Unexpected, Mismatch, Illegal)
+"""Findings that an earlier beginning of the scope can't take back."""
+
+Inside = Callable[[Observation], tuple[Truth, Order | None]]
+
+
+def segments(flow: BoundFlow, rule: Rule) -> Iterable[tuple[BoundFlow, Result]]:
+    """(narrowed flow, result) for each segment of the rule's scope; a scope that was never entered is not activated."""
+    if rule.after is not None:
+        yield from _after(flow, rule, rule.after)
+    elif rule.before is not None:
+        yield from _before(flow, rule, rule.before)
+    elif rule.between is not None:
+        yield from _between(flow, rule, *rule.between)
+    else:
+        yield flow, rule.check(flow)
+
+
+def _after(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow, Result]]:
+    points = flow.points(point)
+    step = split_point(point)[1]
+    if not points:
+        yield flow, _never_entered(step)
+        return
+
+    def inside(o: Observation) -> tuple[Truth, Order | None]:
+        return _or([flow.before(p, _start(o)) for p in points])
+
+    view = narrow(flow, inside, role=f"after {point}")
+    first = min(_when(flow, p)[0] for p in points)
+    extra = (Absence(steps=(step,), until_ns=first),)
+    yield view, _resting(rule.check(view), extra, extra, but=SURE_IN_A_LARGER_SCOPE)
+
+
+def _before(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow, Result]]:
+    points = flow.points(point)
+    step = split_point(point)[1]
+    if not points:
+        yield flow, _never_entered(step)
+        return
+
+    def inside(o: Observation) -> tuple[Truth, Order | None]:
+        return _and([flow.before(_start(o), p) for p in points])
+
+    end = min(_when(flow, p)[1] for p in points)
+    view = replace(narrow(flow, inside, role=f"before {point}"), closed=True, until_ns=end)
+    extra = (Absence(steps=(step,), until_ns=end),)
+    yield view, _resting(rule.check(view), extra, extra)
+
+
+def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tuple[BoundFlow, Result]]:
+    begins, ends = flow.points(first), flow.points(last)
+    steps = (split_point(first)[1], split_point(last)[1])
+    entered = False
+    for p in begins:
+        orders = [(q, flow.before(p, q)) for q in ends]
+        following = [q for q, order in orders if order.answer == "yes"]
+        unsure = next(((q, order) for q, order in orders if order.answer == "unknown"), None)
+        if unsure is not None:
+            entered = True
+            yield flow, Result(findings=(_unordered(flow, first, last, p, unsure),))
+            continue
+        if not following:
+            continue
+        entered = True
+        end = min(_when(flow, q)[1] for q in following)
+
+        def inside(o: Observation, p: PointOf = p, following: list[PointOf] = following) -> tuple[Truth, Order | None]:
+            begun, order = _or([flow.before(p, _start(o))])
+            ended, other = _and([flow.before(_start(o), q) for q in following])
+            truth = False if False in (begun, ended) else None if None in (begun, ended) else True
+            return truth, order if begun is None else other
+
+        view = replace(narrow(flow, inside, role=f"between {first} and {last}"), closed=True, until_ns=end)
+        extra = (Absence(steps=steps, until_ns=end),)
+        yield view, _resting(rule.check(view), extra, extra)
+    if not entered:
+        yield flow, Result(activated=False, activators=tuple(Absence(steps=(s,)) for s in steps))
+
+
+def _never_entered(step: str) -> Result:
+    return Result(activated=False, activators=(Absence(steps=(step,)),))
+
+
+def _unordered(flow: BoundFlow, first: str, last: str, p: PointOf, unsure: tuple[PointOf, Order]) -> Finding:
+    q, order = unsure
+    return Misordered(
+        step=q.of.step,
+        service=q.of.of.row.service,
+        first=first,
+        then=last,
+        order=order,
+        evidence=(flow.evidence(p.of.step, p.of), flow.evidence(q.of.step, q.of)),
+        certain=False,
+    )
+
+
+def _resting(
+    result: Result,
+    found: tuple[Absence, ...],
+    claimed: tuple[Absence, ...],
+    *,
+    but: tuple[type[Finding], ...] = (),
+) -> Result:
+    """The result, with its findings and its claim resting on more absences; `but` these findings."""
+    return replace(
+        result,
+        findings=tuple(
+            f if isinstance(f, but) else replace(f, absences=(*f.absences, *found)) for f in result.findings
+        ),
+        absences=(*result.absences, *claimed),
+        activators=(*result.activators, *claimed),
+    )
+
+
+def _start(o: Observation) -> PointOf:
+    return PointOf(Occurrence(step="", of=o))
+
+
+def _when(flow: BoundFlow, p: PointOf) -> tuple[int, int]:
+    """(earliest, latest) moment of a point."""
+    when = [flow.clocks.when(At(of=o, edge=p.edge)) for o in p.of.all]
+    return min(w.lo for w in when), min(w.hi for w in when)
+
+
+def _or(orders: list[Order]) -> tuple[Truth, Order | None]:
+    if any(o.answer == "yes" for o in orders):
+        return True, None
+    unknown = next((o for o in orders if o.answer == "unknown"), None)
+    return (None, unknown) if unknown is not None else (False, None)
+
+
+def _and(orders: list[Order]) -> tuple[Truth, Order | None]:
+    if any(o.answer == "no" for o in orders):
+        return False, None
+    unknown = next((o for o in orders if o.answer == "unknown"), None)
+    return (None, unknown) if unknown is not None else (True, None)

@@ -1,0 +1,168 @@
+"""What belongs together, and why: gathered flows as text.
+
+In: a `Gathering`. Out: lines for people: a summary, one flow row by row with the reason of each, strays with the reason
+why they belong nowhere. Plain text, at most 80 columns where names allow.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from verifier.flows import Flow, Gathering, Member, Row, Stray
+from verifier.shape import Correlation
+from verifier.spans import Observation, Record, Span
+from verifier.wording import clean, moment
+
+REASONS = {
+    "own": "it carries the key itself",
+    "message": "it is of the same message as",
+    "parent": "it is below",
+    "children": "all keyed rows below it agree; one is",
+    "link": "it is linked with",
+    "alias": "its alias leads to this key only, as seen on",
+    "shared": "the keyed rows below or beside it disagree: it serves several flows",
+}
+
+
+def summary(gathering: Gathering, correlation: Correlation) -> Iterator[str]:
+    """Every flow in a few lines, then what is in none."""
+    flows = gathering.flows
+    strays = len(gathering.strays)
+    yield f"{_count(len(flows), 'flow')} by {correlation.key}; {_count(strays, 'row')} in no flow"
+    for flow in flows.values():
+        yield ""
+        yield from head(flow)
+    several = [
+        (alias, value, keys)
+        for alias, leads in gathering.aliases.items()
+        for value, keys in leads.items()
+        if len(keys) > 1
+    ]
+    if several:
+        yield ""
+        yield "leads to several flows, so it is evidence of none:"
+        for alias, value, keys in several:
+            yield f"  {clean(alias)}={clean(value)}"
+            yield from (f"    {clean(key)}" for key in keys)
+    if gathering.strays:
+        yield ""
+        yield from strays_by_reason(gathering.strays, correlation)
+
+
+def head(flow: Flow) -> Iterator[str]:
+    """What one flow is made of."""
+    yield f"{flow.name}={clean(flow.key)}"
+    spans, records = flow.spans, flow.records
+    traces = _count(len(flow.traces), "trace")
+    yield f"  {_count(len(spans), 'span')}, {_count(len(records), 'record')}, {traces}"
+    rows = [Observation(row=m.row) for m in flow.members]
+    yield f"  {moment(min(o.first_ns for o in rows))} .. {moment(max(o.last_ns for o in rows))}"
+    why = Counter(m.why for m in flow.members)
+    yield "  why      " + ", ".join(f"{w} {why[w]}" for w in REASONS if why[w])
+    for alias, values in flow.aliases.items():
+        yield f"  {clean(alias)} {', '.join(clean(v) for v in values)}"
+    weak = sum(m.weak for m in flow.members)
+    if weak:
+        yield f"  by alias only: {_count(weak, 'row')} (no proof where evidence may be lost)"
+    if flow.shared:
+        yield f"  shared with other flows: {_count(len(flow.shared), 'row')}"
+    if flow.orphans:
+        yield f"  parent never seen: {_count(len(flow.orphans), 'row')}"
+    if flow.crossing:
+        yield f"  parent in another flow: {_count(len(flow.crossing), 'row')}"
+
+
+def rows(flow: Flow, gathering: Gathering) -> Iterator[str]:
+    """One flow, row by row, each with the reason why it is there."""
+    yield from head(flow)
+    every = _every(gathering)
+    for member in (*flow.members, *flow.shared):
+        yield ""
+        yield f"  {_named(member.row)}"
+        yield f"    {moment(Observation(row=member.row).first_ns)}"
+        yield f"    {member.why}: {_reason(member, every)}"
+
+
+def about(gathering: Gathering, wanted: str, correlation: Correlation) -> Iterator[str]:
+    """Where a row is, and why: `wanted` is a span id, a trace id, or the event id of a message."""
+    found = False
+    every = _every(gathering)
+    for flow in gathering.flows.values():
+        for member in (*flow.members, *flow.shared):
+            if _is(member.row, wanted):
+                found = True
+                yield _named(member.row)
+                yield f"  in {flow.name}={clean(flow.key)}"
+                yield f"  {member.why}: {_reason(member, every)}"
+    for stray in gathering.strays:
+        if _is(stray.row, wanted):
+            found = True
+            yield _named(stray.row)
+            yield f"  in no flow: {why_not(stray, correlation)}"
+    if not found:
+        yield f"no span, trace or message {clean(wanted)} was read"
+
+
+def strays_by_reason(strays: Sequence[Stray], correlation: Correlation) -> Iterator[str]:
+    """Rows in no flow, those of one service, name and reason together."""
+    groups: dict[tuple[str, str, str], list[Stray]] = defaultdict(list)
+    for stray in strays:
+        reason = why_not(stray, correlation, with_value=False)
+        groups[_service(stray.row), Observation(row=stray.row).name, reason].append(stray)
+    yield f"in no flow: {_count(len(strays), 'row')}"
+    for (service, name, reason), members in sorted(groups.items(), key=lambda g: (-len(g[1]), g[0])):
+        yield f"  {len(members)} x {clean(service)} {clean(name)}"
+        yield f"      {reason}; e.g. {_id(members[0].row)}"
+
+
+def why_not(stray: Stray, correlation: Correlation, *, with_value: bool = True) -> str:
+    """Why a row is in no flow."""
+    key = correlation.key
+    if stray.alias is None:
+        aliases = " and no ".join((key, *correlation.aliases))
+        return f"it has no {aliases}, and no relative, message or link that leads to one"
+    value = f"={clean(stray.value or '')}" if with_value else ""
+    if not stray.leads_to:
+        return f"its {stray.alias}{value} leads to no {key}"
+    return f"its {stray.alias}{value} leads to {len(stray.leads_to)} flows, so to none"
+
+
+def _reason(member: Member, every: dict[object, Row]) -> str:
+    text = REASONS[member.why]
+    through = every.get(member.through) if member.through is not None else None
+    return f"{text} {_named(through)}" if through is not None else text
+
+
+def _every(gathering: Gathering) -> dict[object, Row]:
+    found: dict[object, Row] = {}
+    for flow in gathering.flows.values():
+        found.update({m.row.id: m.row for m in (*flow.members, *flow.shared)})
+    return found
+
+
+def _named(row: Row) -> str:
+    return f"{clean(_service(row))} {clean(Observation(row=row).name)} {_id(row)}"
+
+
+def _service(row: Row) -> str:
+    return row.service if isinstance(row, Span) else f"record of {row.service or 'an unnamed service'}:"
+
+
+def _id(row: Row) -> str:
+    if isinstance(row, Record):
+        return f"[{clean(row.topic)} {row.partition}:{row.offset}]"
+    return f"(trace {row.trace_id} span {row.span_id})"
+
+
+def _is(row: Row, wanted: str) -> bool:
+    if isinstance(row, Span):
+        return wanted.lower() in (row.span_id, row.trace_id)
+    return wanted == str(row.value.get("event_id")) or wanted == f"{row.topic} {row.partition}:{row.offset}"
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
+def lines(parts: Iterable[str]) -> str:
+    """The lines as one text."""
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,366 @@
+"""One run: sources -> flows -> engine -> report. The one place that knows them all.
+
+In: shapes, where spans and records are, what is assumed. Out: a `Report`.
+
+    read ─> merge ─> gather (once for shapes that gather alike) ─> judge each flow by each shape ─> report
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from verifier.clock import UNCERTAINTY_NS, Interval, Jump, jumps_of
+from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
+from verifier.engine.judge import Outcome, Setting, judge
+from verifier.engine.plan import Plan, groups, names_of, plan
+from verifier.errors import UsageError
+from verifier.flows import Flow, Gathering, gather
+from verifier.shape import Scalar, Shape, duration_ns
+from verifier.sources import merge as merge_readings
+from verifier.sources import read_records, read_spans
+from verifier.spans import Loss, Observation, Reading, Record, Span
+from verifier.specfile import with_params
+from verifier.verdict import FlowVerdict, Report, SourceReport, Verdict, merge
+
+Progress = Callable[[str, int, int | None], None]
+Input = str | Reading | Sequence[str | Reading]
+"""Where spans or records are: a path, a folder, "-", or what was already read; or several of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that was read for a run, freed of repetitions; `spans_given` and `records_given`: whether a source was."""
+
+    spans: tuple[Span, ...]
+    records: tuple[Record, ...]
+    losses: tuple[Loss, ...] = ()
+    sources: tuple[SourceReport, ...] = ()
+    spans_given: bool = True
+    topics: frozenset[str] | None = None
+
+    @property
+    def first_ns(self) -> int:
+        """When the first of it began; 0 if there is nothing."""
+        return min((Observation(row=r).first_ns for r in (*self.spans, *self.records)), default=0)
+
+    @property
+    def last_ns(self) -> int:
+        """The last moment that it tells of; 0 if there is nothing."""
+        return max((Observation(row=r).last_ns for r in (*self.spans, *self.records)), default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """A flow that must be there, with facts known from outside."""
+
+    name: str
+    key: str
+    facts: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+def read(
+    spans: Input = (),
+    records: Input = (),
+    *,
+    progress: Progress | None = None,
+    stdin: BinaryIO | None = None,
+) -> Evidence:
+    """Reads every source. SourceError if one can't be read at all; what is lost half-way is in the losses."""
+    span_readings = [_read(read_spans, s, progress, stdin) for s in _each(spans)]
+    record_readings = [_read(read_records, s, progress, stdin) for s in _each(records)]
+    every = [*span_readings, *record_readings]
+    all_spans, all_records, losses = merge_readings(every)
+    if any(r.topics is None for r in record_readings):
+        topics = None
+    else:
+        topics = frozenset(t for r in record_readings for t in r.topics or ())
+    return Evidence(
+        spans=all_spans,
+        records=all_records,
+        losses=losses,
+        sources=tuple(
+            SourceReport(url=r.url, spans=len(r.spans), records=len(r.records), losses=r.losses, failed=r.failed)
+            for r in every
+        ),
+        spans_given=bool(span_readings),
+        topics=topics,
+    )
+
+
+def check(
+    shapes: Sequence[Shape],
+    *,
+    spans: Input = (),
+    records: Input = (),
+    flows: Sequence[str] = (),
+    correlation_ids: Sequence[str] = (),
+    expect: Sequence[str | Expected] = (),
+    at: str = "end",
+    assume: str = "complete",
+    params: Mapping[str, str] | None = None,
+    clock_jumps: Sequence[str] = (),
+    uncertainty: str | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+    stdin: BinaryIO | None = None,
+) -> Report:
+    """Judges every flow of the sources by every shape.
+
+    `flows` and `correlation_ids` narrow down which flows; `at` is the moment it is judged as of: "end" (the last
+    observation), "+26h" after it, or an ISO time. Raises UsageError, SpecError or SourceError; never for a flow.
+    """
+    from verifier import __version__
+
+    assumed = parse_assume(assume)
+    shapes = with_params(shapes, params or {})
+    if not shapes:
+        raise UsageError("no shape was given; give a shape's name, a file or a folder")
+    if not _each(spans) and not _each(records):
+        raise UsageError("nothing to read was given; give spans (--spans FILE) or records (--records FILE), or both")
+    expected = tuple(e if isinstance(e, Expected) else parse_expect(e) for e in expect)
+    for e in expected:
+        _known_key(e, shapes)
+    jumps = tuple(parse_jump(text, n) for n, text in enumerate(clock_jumps))
+    slack = UNCERTAINTY_NS if uncertainty is None else _duration(uncertainty, "uncertainty")
+    evidence = read(spans, records, progress=progress, stdin=stdin)
+    at_ns = parse_at(at, evidence.last_ns)
+    sight = Sight(
+        at_ns=at_ns,
+        from_ns=evidence.first_ns,
+        assume=assumed,
+        spans=evidence.spans_given,
+        topics=evidence.topics,
+        losses=(*evidence.losses, *sampled(evidence.spans)),
+        gaps=silent_gaps(evidence.spans),
+        failed=tuple(f"{s.url}: {s.failed}" for s in evidence.sources if s.failed),
+    )
+    setting = Setting(sight=sight, jumps=(*jumps_of(evidence.spans, parse=duration_ns), *jumps), uncertainty_ns=slack)
+    tally = _Tally(strict=strict)
+    for group in groups(shapes):
+        gathering = gather(evidence.spans, evidence.records, correlation=group[0].flow, attributes=names_of(group[0]))
+        chosen = _chosen(gathering, group[0], flows, correlation_ids, expected, tally.notes)
+        hidden = _hidden(gathering)
+        if hidden:
+            setting = replace(setting, sight=replace(sight, losses=(*sight.losses, *hidden)))
+        _judge_all(tally, [plan(s) for s in group], chosen, setting, expected, progress)
+        tally.strays.append(gathering)
+    return tally.report(evidence, sight, assumed=str(assumed), version=__version__)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    """What a run has found so far."""
+
+    strict: bool
+    flows: list[FlowVerdict] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    strays: list[Gathering] = field(default_factory=list)
+    fired: set[str] = field(default_factory=set)
+    rules: list[str] = field(default_factory=list)
+    matched: set[str] = field(default_factory=set)
+    expected: dict[str, None] = field(default_factory=dict)
+
+    def add(self, one: Plan, outcome: Outcome) -> None:
+        name = one.shape.shape
+        self.flows.append(outcome.verdict)
+        self.fired |= {f"{name}:{i}" for i in outcome.fired}
+        self.matched |= {f"{name}:{s}" for s in outcome.matched}
+        self.expected.update(dict.fromkeys(f"{name}:{s}" for s in one.expected))
+
+    def report(self, evidence: Evidence, sight: Sight, *, assumed: str, version: str) -> Report:
+        judged = [f for f in self.flows if f.verdict is not None]
+        verdict = merge(f.verdict for f in judged if f.verdict is not None)
+        reason = None
+        if sight.failed:
+            verdict, reason = Verdict.INCONCLUSIVE, "a source broke off: " + "; ".join(sight.failed)
+        elif not judged:
+            reason = self._nothing(evidence)
+        shown = {f"{f.shape}" for f in judged}
+        return Report(
+            verdict=verdict,
+            at_ns=sight.at_ns,
+            version=version,
+            assume=assumed,
+            sources=evidence.sources,
+            flows=tuple(self.flows),
+            strays=self.strays[0].strays if self.strays else (),
+            unfired=tuple(r for r in self.rules if r not in self.fired and r.split(":")[0] in shown),
+            unmatched_steps=tuple(s for s in self.expected if s not in self.matched),
+            reason=reason,
+            notes=tuple(self.notes),
+            strict=self.strict,
+        )
+
+    def _nothing(self, evidence: Evidence) -> str:
+        if self.notes:
+            return self.notes[0]
+        if not evidence.spans and not evidence.records:
+            return "no span and no record was read: nothing seen is never a pass"
+        if self.flows:
+            return "no shape applies to any flow: every guard is false"
+        return "no observation leads to a flow: none carries the key, and none is tied to one that does"
+
+
+def _judge_all(
+    tally: _Tally,
+    plans: Sequence[Plan],
+    chosen: Mapping[str, Flow],
+    setting: Setting,
+    expected: Sequence[Expected],
+    progress: Progress | None,
+) -> None:
+    given = {e.key: e.facts for e in expected}
+    for one in plans:
+        tally.rules += [f"{one.shape.shape}:{i}" for i in one.ids]
+    for n, (key, flow) in enumerate(sorted(chosen.items())):
+        outcomes = [(one, judge(one, flow, setting, given=given.get(key))) for one in plans]
+        for one, outcome in outcomes:
+            if outcome is not None:
+                tally.add(one, outcome)
+        if all(outcome is None for _, outcome in outcomes):
+            tally.flows.append(
+                FlowVerdict(
+                    shape=None,
+                    name=flow.name,
+                    key=key,
+                    verdict=None,
+                    reason="no shape applies: every guard is false",
+                    aliases=flow.aliases,
+                    traces=flow.traces,
+                    spans=len(flow.spans),
+                    records=len(flow.records),
+                )
+            )
+        if progress is not None and n % 64 == 0:
+            progress("judging", n, len(chosen))
+
+
+def _chosen(
+    gathering: Gathering,
+    shape: Shape,
+    flows: Sequence[str],
+    correlation_ids: Sequence[str],
+    expected: Sequence[Expected],
+    notes: list[str],
+) -> dict[str, Flow]:
+    """The flows that were asked for, and notes about those that are not there."""
+    name = shape.flow.key
+    chosen = dict(gathering.flows) if not flows and not correlation_ids else {}
+    for key in flows:
+        if key in gathering.flows:
+            chosen[key] = gathering.flows[key]
+        elif not any(e.key == key for e in expected):
+            notes.append(_absent(gathering, name, key))
+    for value in correlation_ids:
+        keys = sorted({k for alias in gathering.aliases.values() for k in alias.get(value, ())})
+        if value in gathering.flows:
+            keys = sorted({*keys, value})
+        if not keys:
+            aliases = " or ".join(shape.flow.aliases) or "alias"
+            notes.append(f"no observation with {aliases}={value} leads to a {name}")
+        elif len(keys) > 1:
+            notes.append(f"{value} leads to {len(keys)} flows: {', '.join(keys)}")
+        chosen.update({k: gathering.flows[k] for k in keys if k in gathering.flows})
+    for e in expected:
+        if e.name == name:
+            chosen.setdefault(e.key, gathering.flows.get(e.key, Flow(name=name, key=e.key)))
+    return chosen
+
+
+def _absent(gathering: Gathering, name: str, key: str) -> str:
+    near = difflib.get_close_matches(key, list(gathering.flows), n=1, cutoff=0.5)
+    led = sorted({k for alias in gathering.aliases.values() for k in alias.get(key, ())})
+    hint = ""
+    if led:
+        hint = f"; it is an alias of {', '.join(led)}: ask with --correlation-id {key}"
+    elif near:
+        hint = f"; did you mean {near[0]}?"
+    return f"no flow {name}={key} among the {len(gathering.flows)} flows of these sources{hint}"
+
+
+def _hidden(gathering: Gathering) -> tuple[Loss, ...]:
+    """Losses of rows in no flow that may have been of any: a key may be among what was dropped."""
+    out: dict[str, Loss] = {}
+    for stray in gathering.strays:
+        row = stray.row
+        if isinstance(row, Span) and row.dropped_attributes:
+            what = f"attributes of {row.service} {row.name} were dropped, its key perhaps among them"
+            out.setdefault(
+                row.service, Loss(kind="dropped_attributes", where=row.service, what=what, service=row.service)
+            )
+    return tuple(out[service] for service in sorted(out))
+
+
+def _known_key(expected: Expected, shapes: Iterable[Shape]) -> None:
+    keys = sorted({s.flow.key for s in shapes})
+    if expected.name not in keys:
+        raise UsageError(f"--expect {expected.name}={expected.key}: no shape's key is {expected.name}; it is {keys[0]}")
+    facts = sorted({f for s in shapes for f in s.facts})
+    for name in expected.facts:
+        if name not in facts:
+            near = difflib.get_close_matches(name, facts, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(facts) or 'none'}"
+            raise UsageError(f"--expect …,{name}=…: no shape has a fact {name}{hint}")
+
+
+def parse_expect(text: str) -> Expected:
+    """`batch_id=X,class_type=REGULAR`: the key first, then facts; UsageError else."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if any(not name.strip() or not sep or not value.strip() for name, sep, value in pairs):
+        raise UsageError(f"--expect {text}: expected KEY=VALUE,FACT=VALUE…, e.g. batch_id=b1,class_type=REGULAR")
+    (name, _, key), *facts = ((n.strip(), s, v.strip()) for n, s, v in pairs)
+    return Expected(name=name, key=key, facts={n: v for n, _, v in facts})
+
+
+def parse_at(text: str, last_ns: int) -> int:
+    """`end`, `+26h` after the last observation, or an ISO 8601 time; UsageError else."""
+    if text == "end":
+        return last_ns
+    if text.startswith("+"):
+        return last_ns + _duration(text[1:], "at")
+    return _time(text, f"--at {text}: expected end, +26h, or a time like 2026-11-22T22:05:00Z")
+
+
+def parse_jump(text: str, number: int = 0) -> Jump:
+    """`25h@2026-11-22T22:05:00Z`; UsageError else."""
+    by, sep, at = text.partition("@")
+    if not sep:
+        raise UsageError(f"--clock-jump {text}: expected HOW_FAR@WHEN, e.g. 25h@2026-11-22T22:05:00Z")
+    how_far = _duration(by, "clock-jump")
+    when = _time(at, f"--clock-jump {text}: '{at}' is no time; expected e.g. 2026-11-22T22:05:00Z")
+    return Jump(id=f"--clock-jump {number}", at=Interval(when, when), by=Interval(how_far, how_far))
+
+
+def _time(text: str, problem: str) -> int:
+    match = re.fullmatch(r"(.*?:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?", text.strip())
+    try:
+        moment = datetime.fromisoformat((match[1] if match else text.strip()) + ((match[3] or "") if match else ""))
+    except ValueError as error:
+        raise UsageError(problem) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    fraction = int((match[2] or "0").ljust(9, "0")) if match else 0
+    return int(moment.timestamp()) * 10**9 + fraction
+
+
+def _duration(text: str, option: str) -> int:
+    found = duration_ns(text)
+    if found is None:
+        raise UsageError(f"--{option}: '{text}' is no duration; expected e.g. 5m, 1.5s, 250ms, 26h")
+    return found
+
+
+def _each(given: Input) -> Sequence[str | Reading]:
+    return (given,) if isinstance(given, str | Reading) else tuple(given)
+
+
+def _read(
+    reader: Callable[..., Reading], given: str | Reading, progress: Progress | None, stdin: BinaryIO | None
+) -> Reading:
+    return given if isinstance(given, Reading) else reader(given, progress=progress, stdin=stdin)
+
+
+__all__ = ["Evidence", "Expected", "check", "read"]
