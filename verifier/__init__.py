@@ -1,1 +1,106 @@
+"""Says whether a business flow through event-driven services went right, and proves it.
+
+    report = verifier.check([verifier.load_shape("phase1-regular")], spans="run.otlp.jsonl", records="run.events.jsonl")
+    report.verdict; report.violated; report.flow("85e4…").explain()
+
+In: spans and records (files), shapes (YAML or `Shape`). Out: a `Report`: satisfied, violated, pending or inconclusive,
+with the evidence. Importing this costs little: what reads files and YAML is loaded when it is first used.
+"""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from verifier.errors import Inconclusive, SourceError, SpecError, UsageError, VerifierError, Violation
+from verifier.flows import Flow
+from verifier.shape import Condition, Correlation, Fact, Machine, Shape, Step
+from verifier.spans import Event, Link, Reading, Record, Span
+from verifier.verdict import Finding, Report, Verdict
+
+if TYPE_CHECKING:
+    from verifier.run import Evidence
+
 __version__ = "0.1.0"
+
+Input = str | PathLike[str] | Reading | Sequence[str | PathLike[str] | Reading]
+
+
+def check(
+    shapes: Sequence[Shape],
+    *,
+    spans: Input = (),
+    records: Input = (),
+    flows: Sequence[str] = (),
+    correlation_ids: Sequence[str] = (),
+    expect: Sequence[str] = (),
+    at: str = "end",
+    assume: str = "complete",
+    params: Mapping[str, str] | None = None,
+    clock_jumps: Sequence[str] = (),
+    uncertainty: str | None = None,
+    strict: bool = False,
+) -> Report:
+    """Judges every flow of the sources by every shape.
+
+    Spans and records are paths, folders or what was `read`; `flows` and `correlation_ids` narrow down which flows;
+    `at` is the moment it is judged as of ("end", "+26h", an ISO time); `assume` the premise ("complete", "lossy",
+    "spans=lossy", "records=lossy"); `uncertainty` how far clocks may be apart ("5ms").
+    Raises UsageError, SpecError or SourceError; never for what a flow did.
+    """
+    from verifier.run import check as run
+
+    return run(
+        shapes,
+        spans=spans,
+        records=records,
+        flows=flows,
+        correlation_ids=correlation_ids,
+        expect=expect,
+        at=at,
+        assume=assume,
+        params=params,
+        clock_jumps=clock_jumps,
+        uncertainty=uncertainty,
+        strict=strict,
+    )
+
+
+def read(spans: Input = (), records: Input = ()) -> "Evidence":
+    """Reads every source, frees it of repetitions, and counts what was lost. SourceError if one can't be read."""
+    from verifier.run import read as run
+
+    return run(spans, records)
+
+
+def load_shape(name: str | PathLike[str]) -> Shape:
+    """The shape of a file, or the shipped one of that name; SpecError names every fault of the file."""
+    from verifier.specfile import load
+
+    return load(str(name))
+
+
+__all__ = [
+    "Condition",
+    "Correlation",
+    "Event",
+    "Fact",
+    "Finding",
+    "Flow",
+    "Inconclusive",
+    "Link",
+    "Machine",
+    "Record",
+    "Report",
+    "Shape",
+    "SourceError",
+    "Span",
+    "SpecError",
+    "Step",
+    "UsageError",
+    "Verdict",
+    "VerifierError",
+    "Violation",
+    "check",
+    "load_shape",
+    "read",
+]

@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from os import PathLike, fspath
 from typing import BinaryIO
 
 from verifier.clock import UNCERTAINTY_NS, Interval, Jump, jumps_of
 from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
-from verifier.engine.judge import Outcome, Setting, judge
+from verifier.engine.judge import Outcome, Setting, as_of, judge
 from verifier.engine.plan import Plan, groups, names_of, plan
 from verifier.errors import UsageError
 from verifier.flows import Flow, Gathering, gather
@@ -26,7 +27,7 @@ from verifier.specfile import with_params
 from verifier.verdict import FlowVerdict, Report, SourceReport, Verdict, merge
 
 Progress = Callable[[str, int, int | None], None]
-Input = str | Reading | Sequence[str | Reading]
+Input = str | PathLike[str] | Reading | Sequence[str | PathLike[str] | Reading]
 """Where spans or records are: a path, a folder, "-", or what was already read; or several of them."""
 
 
@@ -163,12 +164,13 @@ class _Tally:
     matched: set[str] = field(default_factory=set)
     expected: dict[str, None] = field(default_factory=dict)
 
-    def add(self, one: Plan, outcome: Outcome) -> None:
+    def add(self, one: Plan, outcome: Outcome, sight: Sight) -> None:
         name = one.shape.shape
+        visible = [s for s in one.expected if sight.shows(one.shape.steps[s])]
         self.flows.append(outcome.verdict)
         self.fired |= {f"{name}:{i}" for i in outcome.fired}
         self.matched |= {f"{name}:{s}" for s in outcome.matched}
-        self.expected.update(dict.fromkeys(f"{name}:{s}" for s in one.expected))
+        self.expected.update(dict.fromkeys(f"{name}:{s}" for s in visible))
 
     def report(self, evidence: Evidence, sight: Sight, *, assumed: str, version: str) -> Report:
         judged = [f for f in self.flows if f.verdict is not None]
@@ -216,10 +218,12 @@ def _judge_all(
     for one in plans:
         tally.rules += [f"{one.shape.shape}:{i}" for i in one.ids]
     for n, (key, flow) in enumerate(sorted(chosen.items())):
+        if key not in given and not as_of(flow, setting.sight.at_ns).members:
+            continue  # it had not begun at the moment that is asked about
         outcomes = [(one, judge(one, flow, setting, given=given.get(key))) for one in plans]
         for one, outcome in outcomes:
             if outcome is not None:
-                tally.add(one, outcome)
+                tally.add(one, outcome, setting.sight)
         if all(outcome is None for _, outcome in outcomes):
             tally.flows.append(
                 FlowVerdict(
@@ -354,7 +358,8 @@ def _duration(text: str, option: str) -> int:
 
 
 def _each(given: Input) -> Sequence[str | Reading]:
-    return (given,) if isinstance(given, str | Reading) else tuple(given)
+    several = (given,) if isinstance(given, str | PathLike | Reading) else given
+    return tuple(one if isinstance(one, Reading) else fspath(one) for one in several)
 
 
 def _read(

@@ -63,6 +63,8 @@ class Propagates(Rule):
             if value == canonical(old):
                 continue
             row, new = self._origin(flow, group)
+            message = self._first_message(group)
+            shown = (start, row) if message is None or message is row else (start, row, message)
             out.append(
                 Mismatch(
                     step=self._step(flow, row),
@@ -71,10 +73,10 @@ class Propagates(Rule):
                     how="changed",
                     seen=new,
                     expected=old,
-                    topic=_topic(row),
-                    evidence=(
-                        flow.evidence(f"{self.attribute}={canonical(old)}", Observation(row=start)),
-                        flow.evidence(f"{self.attribute}={canonical(new)}", Observation(row=row)),
+                    topic=_topic(row) or (_topic(message) if message is not None else None),
+                    evidence=tuple(
+                        flow.evidence(f"{self.attribute}={canonical(old if r is start else new)}", Observation(row=r))
+                        for r in shown
                     ),
                     anomaly="broken propagation",
                 )
@@ -144,6 +146,12 @@ class Propagates(Rule):
         ids = {row.id for row, _ in group}
         roots = [c for c in group if not (flow.clocks.ancestors(c[0]) & ids)] or list(group)
         return min(roots, key=lambda c: (Observation(row=c[0]).first_ns, Observation(row=c[0]).id))
+
+    @staticmethod
+    def _first_message(group: Sequence[Carrier]) -> Row | None:
+        """The first of the group that went over a topic."""
+        rows = sorted((row for row, _ in group if _topic(row)), key=lambda r: Observation(row=r).first_ns)
+        return rows[0] if rows else None
 
     @staticmethod
     def _time(group: Sequence[Carrier]) -> tuple[int, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from typing import Literal
 from verifier.binding import BoundFlow, Maybe
 from verifier.clock import Interval
 from verifier.errors import UsageError
+from verifier.shape import Step
 from verifier.spans import Loss, Record, Span
 from verifier.verdict import Absence
 from verifier.wording import moment
@@ -83,6 +84,12 @@ class Sight:
         """Whether some source shows records of the topic."""
         return self.topics is None or topic in self.topics
 
+    def shows(self, step: Step) -> bool:
+        """Whether some source can show occurrences of the step."""
+        if step.sort != "record":
+            return self.spans
+        return any(self.topics != frozenset() if _globs(t) else self.has_topic(t) for t in step.names)
+
     def prove(self, absence: Absence, flow: BoundFlow, own_losses: tuple[Loss, ...]) -> Proof:
         """Whether this absence is proven in this flow; the first obstacle of the verdict table answers."""
         until = absence.until_ns
@@ -125,7 +132,7 @@ class Sight:
         if services and not self.spans and not (absence.records and not absence.steps):
             return Proof(state="blind", why="no spans were given", settled_by="spans of the services (--spans)")
         for topic in topics:
-            if topic is None or any(c in topic for c in "*?["):
+            if topic is None or _globs(topic):
                 hidden = self.topics is not None and not self.topics
             else:
                 hidden = not self.has_topic(topic)
@@ -260,6 +267,10 @@ def _threshold(state: str) -> bool:
         if name == "ot":
             return any(p.startswith("th:") and p[3:].strip("0") != "" for p in value.split(";"))
     return False
+
+
+def _globs(topic: str) -> bool:
+    return any(c in topic for c in "*?[")
 
 
 def _said(loss: Loss) -> str:

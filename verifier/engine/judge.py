@@ -127,7 +127,12 @@ def _bound(plan: Plan, flow: Flow, setting: Setting, given: Mapping[str, Scalar]
     ended = ends is None or all(bound.points(p) for p in ends.steps)
     gave_up = bound.ends_ns is not None and bound.ends_ns <= sight.at_ns
     bound.closed = ended or gave_up
-    bound.until_ns = None if not bound.closed else sight.at_ns if ended or bound.ends_ns is None else bound.ends_ns
+    if ends is None:  # over when the input is
+        bound.until_ns = sight.at_ns
+    elif ended:  # over with its last observation: the input is closed, nothing of it is still under way
+        bound.until_ns = max((Observation(row=m.row).last_ns for m in flow.members), default=sight.at_ns)
+    elif gave_up:
+        bound.until_ns = bound.ends_ns
     return bound
 
 

@@ -1,0 +1,124 @@
+"""What an input is, told by its first bytes and never by its name.
+
+In: the head of a decompressed input. Out: what it is if it can't be telemetry (`stranger`), whether it is binary
+OTLP (`binary`), and the words that name what a JSON value is instead of what was wanted.
+"""
+
+import re
+from collections.abc import Mapping
+
+from verifier.errors import SourceError
+from verifier.sources.stream import ZSTD
+from verifier.spans import Loss
+
+HEAD = 64 << 10
+"""How much of an input is looked at."""
+
+_MAGIC = (
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a zip archive (unpack it first)"),
+    (b"7z\xbc\xaf", "a 7z archive (unpack it first)"),
+    (b"BZh", "bzip2 data (unpack it first: bunzip2)"),
+    (b"\xfd7zXZ", "xz data (unpack it first: unxz)"),
+    (b"\x04\x22\x4d\x18", "lz4 data (unpack it first: unlz4)"),
+    (b"\x1f\x8b", "gzip data inside compressed data (unpack it first: gunzip)"),
+    (ZSTD, "zstd data inside compressed data (unpack it first: unzstd)"),
+    (b"\x7fELF", "a program"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"PAR1", "a Parquet file"),
+    (b"\xff\xfe", "UTF-16 text (convert it first: iconv -f UTF-16 -t UTF-8)"),
+    (b"\xfe\xff", "UTF-16 text (convert it first: iconv -f UTF-16 -t UTF-8)"),
+)
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+# How a request can begin: field 1 of ExportTraceServiceRequest, a JSON object, or a zstd frame of its own.
+OPENINGS = (b"\x0a", b"{", ZSTD)
+
+
+class NotTelemetry(SourceError):
+    """An input that holds nothing of what was asked for; in a folder it is passed over and counted.
+
+    `why` is the reason without the name. `losses` is not empty if the input does claim to hold such things, so that
+    something is missing.
+    """
+
+    def __init__(self, name: str, why: str, expected: str, to_do: str, losses: tuple[Loss, ...] = ()) -> None:
+        self.name, self.why, self.losses = name, why, losses
+        super().__init__(f"{name}: {why}, expected {expected}; {to_do}")
+
+
+def stranger(head: bytes) -> str | None:
+    """What the input is, if it starts with the mark of something that is no telemetry."""
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            return what
+    if head[257:262] == b"ustar":
+        return "a tar archive (unpack it first)"
+    if _CONTROL.search(head[:4096]) and b'{"' not in head:
+        return "binary data"
+    return None
+
+
+def binary(head: bytes) -> bool:
+    """Whether the input can be OTLP protobuf, in any framing: then a control character comes early."""
+    if not _CONTROL.search(head[:512]):
+        return False
+    big, little = int.from_bytes(head[:4], "big"), int.from_bytes(head[:4], "little")
+    _, after = varint(head, 0)
+    return (
+        head.startswith(b"\x0a")
+        or ((big > 0 or little > 0) and head[4:].startswith(OPENINGS))
+        or (after is not None and head[after:].startswith(OPENINGS))
+    )
+
+
+def varint(data: bytes, at: int) -> tuple[int, int | None]:
+    """The protobuf varint at `at` and where it ends; None if it doesn't end."""
+    value = 0
+    for shift in range(0, 64, 7):
+        if at >= len(data):
+            break
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    return 0, None
+
+
+def described(value: object) -> str:
+    """A decoded JSON value in words: what it is if we know it, else what it has."""
+    if not isinstance(value, Mapping):
+        return {list: "a JSON list", str: "a JSON string", type(None): "null"}.get(type(value), "a JSON number or word")
+    if is_spans(value):
+        return "spans (this is a spans file: give it with --spans)"
+    if is_records(value):
+        return "Kafka records (this is a records file: give it with --records)"
+    if "resource_spans" in value:
+        return "an object with 'resource_spans' (OTLP/JSON writes 'resourceSpans')"
+    if isinstance(traces := value.get("data"), list) and any("traceID" in t for t in traces if isinstance(t, dict)):
+        return "Jaeger's own JSON (export the trace as OTLP)"
+    if not value:
+        return "an empty object"
+    names = [snippet(name) for name in list(value)[:3]]
+    return f"an object with {', '.join(names)}{' …' if len(value) > 3 else ''}"
+
+
+def is_spans(value: Mapping[str, object]) -> bool:
+    """Whether a JSON object is an OTLP request with spans."""
+    return "resourceSpans" in value
+
+
+def is_records(value: Mapping[str, object]) -> bool:
+    """Whether a JSON object is a line of a records file."""
+    return {"topic", "partition", "offset"} <= value.keys() or "topics" in value
+
+
+def snippet(value: object) -> str:
+    """A foreign value, short and harmless enough for a sentence."""
+    if isinstance(value, dict | list):
+        return described(value)
+    text = repr(value[:80] if isinstance(value, str | bytes) else value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
