@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from verifier.assertions import Example, kinds
+from verifier.clock import UNCERTAINTY_NS, jumps_of
 from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
 from verifier.engine.judge import Outcome, Setting, judge
 from verifier.engine.plan import plan
-from verifier.clock import UNCERTAINTY_NS, jumps_of
 from verifier.flows import Flow, Member, sort_key
 from verifier.run import parse_at
 from verifier.shape import Correlation, Duration, Ends, Rule, Shape, Step, StepName, duration_ns, points_of

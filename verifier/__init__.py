@@ -8,28 +8,37 @@ with the evidence. Importing this costs little: what reads files and YAML is loa
 """
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from verifier.errors import Inconclusive, SourceError, SpecError, UsageError, VerifierError, Violation
-from verifier.flows import Flow
-from verifier.shape import Condition, Correlation, Fact, Machine, Shape, Step
-from verifier.spans import Event, Link, Reading, Record, Span
-from verifier.verdict import Finding, Report, Verdict
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # editors and type checkers see these names; at run time each is loaded when it is first asked for
+    from verifier.errors import Inconclusive, SourceError, SpecError, UsageError, VerifierError, Violation
+    from verifier.flows import Flow
     from verifier.run import Evidence
+    from verifier.shape import Condition, Correlation, Fact, Machine, Shape, Step
+    from verifier.spans import Event, Link, Reading, Record, Span
+    from verifier.verdict import Finding, Report, Verdict
+
+    Input = str | PathLike[str] | Reading | Sequence[str | PathLike[str] | Reading]
+
+_ROOMS = {
+    "errors": ("Inconclusive", "SourceError", "SpecError", "UsageError", "VerifierError", "Violation"),
+    "flows": ("Flow",),
+    "shape": ("Condition", "Correlation", "Fact", "Machine", "Shape", "Step"),
+    "spans": ("Event", "Link", "Record", "Span"),
+    "verdict": ("Finding", "Report", "Verdict"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __version__ = "0.1.0"
 
-Input = str | PathLike[str] | Reading | Sequence[str | PathLike[str] | Reading]
-
 
 def check(
-    shapes: Sequence[Shape],
+    shapes: "Sequence[Shape]",
     *,
-    spans: Input = (),
-    records: Input = (),
+    spans: "Input" = (),
+    records: "Input" = (),
     flows: Sequence[str] = (),
     correlation_ids: Sequence[str] = (),
     expect: Sequence[str] = (),
@@ -39,7 +48,7 @@ def check(
     clock_jumps: Sequence[str] = (),
     uncertainty: str | None = None,
     strict: bool = False,
-) -> Report:
+) -> "Report":
     """Judges every flow of the sources by every shape.
 
     Spans and records are paths, folders or what was `read`; `flows` and `correlation_ids` narrow down which flows;
@@ -65,18 +74,24 @@ def check(
     )
 
 
-def read(spans: Input = (), records: Input = ()) -> "Evidence":
+def read(spans: "Input" = (), records: "Input" = ()) -> "Evidence":
     """Reads every source, frees it of repetitions, and counts what was lost. SourceError if one can't be read."""
     from verifier.run import read as run
 
     return run(spans, records)
 
 
-def load_shape(name: str | PathLike[str]) -> Shape:
+def load_shape(name: str | PathLike[str]) -> "Shape":
     """The shape of a file, or the shipped one of that name; SpecError names every fault of the file."""
     from verifier.specfile import load
 
     return load(str(name))
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'verifier' has no attribute '{name}'")
+    return getattr(import_module(f"verifier.{_ROOM_OF[name]}"), name)
 
 
 __all__ = [

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import unquote, urlsplit
 
 from verifier.shape import Correlation
 from verifier.spans import PATH, MessageId, Record, Span, first, message_ids, own
@@ -363,6 +362,8 @@ def _routed(span: Span, routes: Sequence[re.Pattern[str]]) -> str | None:
     """The key in the span's path, if one of the routes has it; a template (`{batch_id}`, `:id`) is no key."""
     if not routes:
         return None
+    from urllib.parse import unquote, urlsplit  # costs more to load than the rest of this module
+
     texts = [str(v) for name in PATH if (v := first(span.attributes, (name,))) is not None]
     texts.append(span.name.split(" ", 1)[-1])
     for text in texts:

@@ -9,7 +9,6 @@ A duration is text ("5m", "1.5s", "250ms") or the name of a param; a point is a 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType
 
 if TYPE_CHECKING:
@@ -31,16 +30,19 @@ Duration = NewType("Duration", str)
 ClockName = Literal["plain", "business"]
 
 UNITS_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)")
+_DURATION = re.compile(r"(\d+)(?:\.(\d+))?(ns|us|ms|s|m|h|d)")
 
 
 def duration_ns(text: str) -> int | None:
     """Nanoseconds of "5m" or "1h30m", None if the text is no duration."""
-    at, total = 0, Fraction(0)
+    at = total = 0
     while part := _DURATION.match(text, at):
-        total += Fraction(part[1]) * UNITS_NS[part[2]]
+        unit = UNITS_NS[part[3]]
+        total += int(part[1]) * unit
+        if part[2]:
+            total += int(part[2]) * unit // 10 ** len(part[2])
         at = part.end()
-    return int(total) if at and at == len(text) else None
+    return total if at and at == len(text) else None
 
 
 def split_point(point: str) -> tuple[str, str]:

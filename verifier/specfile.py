@@ -208,7 +208,9 @@ def _parse(text: str, file: str) -> tuple[Shape | None, Reading, list[str]]:
     shape: Shape | None = None
     if reading.readable:
         shape, problems = check(reading.data, assertions.kinds())
-        found += [(reading.at(problem.path, key=problem.key), problem.text) for problem in problems]
+        faulty = {at for at, _ in found}  # what couldn't be read there isn't also missing
+        places = [(reading.at(problem.path, key=problem.key), problem.text) for problem in problems]
+        found += [(at, said) for at, said in places if at not in faulty]
     if shape is not None:
         name = os.path.basename(file)
         spots = [reading.at(("assertions", i)) for i in range(len(shape.assertions))]

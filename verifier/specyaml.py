@@ -139,7 +139,8 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
         self.nodes += 1
         self.depth += 1
         if self.nodes > MOST_VALUES or self.depth > MOST_DEPTH:
-            raise _too_much((self.line + 1, self.column + 1))
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise _too_much((mark.line + 1, mark.column + 1))
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -300,7 +301,7 @@ def _node(value: Any, path: Path, width: int) -> Node:
     item = bool(path) and isinstance(path[-1], int) and isinstance(value, Mapping) and len(value) == 1  # - kind: {…}
     room = width - 2 * len(path) - len(str(path[-1] if path else ""))
     top = len(path) <= (0 if flat else 1) or path == ("assertions",)
-    flow = not value or not (item or top or len(repr(value)) > room)
+    flow = not value or not (item or top or len(repr(value).replace("'", "")) > room)
     if isinstance(value, tuple):
         items = [_node(part, (*path, i), width) for i, part in enumerate(value)]
         return SequenceNode(_TAG + "seq", items, flow_style=flow)

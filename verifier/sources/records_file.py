@@ -72,8 +72,9 @@ def joined(all_topics: list[Topics | None], tally: Tally, file: str) -> Topics |
         if topics is None:
             return None
         for topic, partitions in topics.items():
+            known = ranges.setdefault(topic, {})
             for partition, offsets in partitions.items():
-                ranges.setdefault(topic, {}).setdefault(partition, []).append(offsets)
+                known.setdefault(partition, []).append(offsets)
     found: dict[str, dict[int, tuple[int, int]]] = {}
     for topic, parts in sorted(ranges.items()):
         found[topic] = {}
