@@ -128,6 +128,7 @@ def _sources(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_context
 def check(
     ctx: click.Context,
+    /,
     shapes: tuple[str, ...],
     params: tuple[str, ...],
     reports: tuple[str, ...],

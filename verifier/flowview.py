@@ -4,13 +4,17 @@ In: a `Gathering`. Out: lines for people: a summary, one flow row by row with th
 why they belong nowhere. Plain text, at most 80 columns where names allow.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from verifier.flows import Flow, Gathering, Member, Row, Stray
 from verifier.shape import Correlation
 from verifier.spans import Observation, Record, Span
-from verifier.wording import clean, moment
+from verifier.wording import clean, moment, wrap
+
+_VARIABLE = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-fA-F]{16,}|\b\d{4,}\b")
+"""The part of a name that differs from call to call: uuids, long hex, numbers."""
 
 REASONS = {
     "own": "it carries the key itself",
@@ -56,10 +60,11 @@ def head(flow: Flow) -> Iterator[str]:
     yield f"  {_count(len(spans), 'span')}, {_count(len(records), 'record')}, {traces}"
     rows = [Observation(row=m.row) for m in flow.members]
     yield f"  {moment(min(o.first_ns for o in rows))} .. {moment(max(o.last_ns for o in rows))}"
-    why = Counter(m.why for m in flow.members)
+    why = Counter[str](m.why for m in flow.members)
     yield "  why      " + ", ".join(f"{w} {why[w]}" for w in REASONS if why[w])
     for alias, values in flow.aliases.items():
-        yield f"  {clean(alias)} {', '.join(clean(v) for v in values)}"
+        yield f"  {clean(alias)}"
+        yield from (f"    {clean(value)}" for value in values)
     weak = sum(m.weak for m in flow.members)
     if weak:
         yield f"  by alias only: {_count(weak, 'row')} (no proof where evidence may be lost)"
@@ -76,10 +81,10 @@ def rows(flow: Flow, gathering: Gathering) -> Iterator[str]:
     yield from head(flow)
     every = _every(gathering)
     for member in (*flow.members, *flow.shared):
+        at = moment(Observation(row=member.row).first_ns)
         yield ""
-        yield f"  {_named(member.row)}"
-        yield f"    {moment(Observation(row=member.row).first_ns)}"
-        yield f"    {member.why}: {_reason(member, every)}"
+        yield from _entry(member.row, f"  {at[11:23]}  ")
+        yield from wrap(f"{member.why}: {_reason(member, every)}", first=" " * 16, rest=" " * 18)
 
 
 def about(gathering: Gathering, wanted: str, correlation: Correlation) -> Iterator[str]:
@@ -90,14 +95,14 @@ def about(gathering: Gathering, wanted: str, correlation: Correlation) -> Iterat
         for member in (*flow.members, *flow.shared):
             if _is(member.row, wanted):
                 found = True
-                yield _named(member.row)
+                yield from _entry(member.row, "")
                 yield f"  in {flow.name}={clean(flow.key)}"
-                yield f"  {member.why}: {_reason(member, every)}"
+                yield from wrap(f"{member.why}: {_reason(member, every)}", first="  ", rest="    ")
     for stray in gathering.strays:
         if _is(stray.row, wanted):
             found = True
-            yield _named(stray.row)
-            yield f"  in no flow: {why_not(stray, correlation)}"
+            yield from _entry(stray.row, "")
+            yield from wrap(f"in no flow: {why_not(stray, correlation)}", first="  ", rest="    ")
     if not found:
         yield f"no span, trace or message {clean(wanted)} was read"
 
@@ -107,11 +112,12 @@ def strays_by_reason(strays: Sequence[Stray], correlation: Correlation) -> Itera
     groups: dict[tuple[str, str, str], list[Stray]] = defaultdict(list)
     for stray in strays:
         reason = why_not(stray, correlation, with_value=False)
-        groups[_service(stray.row), Observation(row=stray.row).name, reason].append(stray)
+        groups[_service(stray.row), _VARIABLE.sub("*", Observation(row=stray.row).name), reason].append(stray)
     yield f"in no flow: {_count(len(strays), 'row')}"
     for (service, name, reason), members in sorted(groups.items(), key=lambda g: (-len(g[1]), g[0])):
         yield f"  {len(members)} x {clean(service)} {clean(name)}"
-        yield f"      {reason}; e.g. {_id(members[0].row)}"
+        yield from wrap(reason, first="      ", rest="      ")
+        yield f"      e.g. {_id(members[0].row)}"
 
 
 def why_not(stray: Stray, correlation: Correlation, *, with_value: bool = True) -> str:
@@ -139,8 +145,20 @@ def _every(gathering: Gathering) -> dict[object, Row]:
     return found
 
 
+def _entry(row: Row, margin: str) -> Iterator[str]:
+    """What a row is, and under it what names it in the world."""
+    blank = " " * len(margin)
+    if isinstance(row, Record):
+        yield f"{margin}[{clean(row.topic)} {row.partition}:{row.offset}]"
+        yield f"{blank}published by {clean(row.service) or 'an unnamed service'}"
+        return
+    yield f"{margin}{clean(row.service)} {clean(row.name)}"
+    yield f"{blank}{_id(row)}"
+
+
 def _named(row: Row) -> str:
-    return f"{clean(_service(row))} {clean(Observation(row=row).name)} {_id(row)}"
+    """A row in a sentence."""
+    return _id(row) if isinstance(row, Record) else f"{clean(row.service)} {clean(row.name)} (span {row.span_id})"
 
 
 def _service(row: Row) -> str:
@@ -150,7 +168,7 @@ def _service(row: Row) -> str:
 def _id(row: Row) -> str:
     if isinstance(row, Record):
         return f"[{clean(row.topic)} {row.partition}:{row.offset}]"
-    return f"(trace {row.trace_id} span {row.span_id})"
+    return f"trace {row.trace_id} span {row.span_id}"
 
 
 def _is(row: Row, wanted: str) -> bool:

@@ -18,7 +18,7 @@ from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
 from verifier.engine.judge import Outcome, Setting, as_of, judge
 from verifier.engine.plan import Plan, groups, names_of, plan
 from verifier.errors import UsageError
-from verifier.flows import Flow, Gathering, gather
+from verifier.flows import Flow, Gathering, Row, gather
 from verifier.shape import Scalar, Shape, duration_ns
 from verifier.sources import merge as merge_readings
 from verifier.sources import read_records, read_spans
@@ -43,14 +43,19 @@ class Evidence:
     topics: frozenset[str] | None = None
 
     @property
+    def rows(self) -> tuple[Row, ...]:
+        """Spans and records together."""
+        return (*self.spans, *self.records)
+
+    @property
     def first_ns(self) -> int:
         """When the first of it began; 0 if there is nothing."""
-        return min((Observation(row=r).first_ns for r in (*self.spans, *self.records)), default=0)
+        return min((Observation(row=r).first_ns for r in self.rows), default=0)
 
     @property
     def last_ns(self) -> int:
         """The last moment that it tells of; 0 if there is nothing."""
-        return max((Observation(row=r).last_ns for r in (*self.spans, *self.records)), default=0)
+        return max((Observation(row=r).last_ns for r in self.rows), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ value can't be read as the type that the shape speaks of.
 import json
 import re
 from collections.abc import Iterable, Mapping
+from operator import ge, gt, le, lt
 
 from verifier.shape import Condition, Scalar
 from verifier.spans import Value
@@ -54,7 +55,7 @@ def plain(value: Value) -> str:
 def canonical(value: Value) -> str:
     """One text for equal values, whatever type and order of keys they came in."""
     found = None if isinstance(value, Mapping | tuple) else number(value)
-    if found is not None:
+    if found is not None and (not isinstance(value, str) or value == repr(found)):  # "007" and "1e5" are names
         return repr(float(found)) if float(found) == found else repr(found)
     if isinstance(value, Mapping | tuple):
         return json.dumps(value, sort_keys=True, default=_jsonable, ensure_ascii=False)
@@ -84,14 +85,9 @@ def _answers(value: Value, c: Condition) -> list[Truth]:
     if c.matches is not None:
         out.append(re.search(c.matches, plain(value)[:LONGEST_TEXT]) is not None)
     found = number(value)
-    for limit, ok in (
-        (c.lt, lambda n, x: n < x),
-        (c.le, lambda n, x: n <= x),
-        (c.gt, lambda n, x: n > x),
-        (c.ge, lambda n, x: n >= x),
-    ):
+    for limit, compare in ((c.lt, lt), (c.le, le), (c.gt, gt), (c.ge, ge)):
         if limit is not None:
-            out.append(None if found is None or found != found else ok(found, limit))
+            out.append(None if found is None or found != found else bool(compare(found, limit)))
     return out
 
 
