@@ -254,7 +254,7 @@ def _write(report: Any, wanted: Sequence[tuple[str, str | None]], max_explained:
             Path(file).write_text(text.getvalue(), encoding="utf-8")
         except OSError as error:
             raise UsageError(
-                f"--report {form}={file}: the file can't be written: {error.strerror}; give a path in a folder that exists"
+                f"--report {form}={file}: can't be written ({error.strerror}); give a path in a folder that exists"
             ) from error
     if all(file not in (None, "-") for _, file in wanted):
         write(report, "terminal", out=_screen(), max_explained=max_explained)

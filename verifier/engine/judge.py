@@ -52,10 +52,12 @@ def judge(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scala
     """The verdict of one shape on one flow, as of the moment of judging; None if the shape doesn't apply."""
     sight, shape = setting.sight, plan.shape
     cut = as_of(flow, sight.at_ns)
-    bound = _bound(plan, cut, setting, given or {})
-    applies, reason = _guard(bound)
+    opened = min((Observation(row=m.row).first_ns for m in cut.members), default=sight.from_ns)
+    bound = BoundFlow(shape=shape, flow=cut, clocks=Clocks(rows=()), opened_ns=opened, given=given or {})
+    applies, reason = _when(bound, shape.when)
     if applies is False:
         return None
+    _bind(bound, setting)
     own_losses = (*_orphans(flow, cut), *losses_of(m.row for m in cut.members))
     weak = frozenset(tuple(map(str, m.row.id)) for m in cut.members if m.weak)
     table = Table(sight=sight, own_losses=own_losses, weak=weak)
@@ -110,19 +112,18 @@ def as_of(flow: Flow, at_ns: int) -> Flow:
     return replace(flow, members=kept(flow.members), shared=kept(flow.shared), orphans=orphans)
 
 
-def _bound(plan: Plan, flow: Flow, setting: Setting, given: Mapping[str, Scalar]) -> BoundFlow:
-    sight, shape = setting.sight, plan.shape
-    clocks = Clocks(
+def _bind(bound: BoundFlow, setting: Setting) -> None:
+    """Orders and binds a flow that the shape applies to; this costs much more than its guard."""
+    sight, flow, shape = setting.sight, bound.flow, bound.shape
+    bound.clocks = Clocks(
         rows=[m.row for m in (*flow.members, *flow.shared)],
         uncertainty_ns=setting.uncertainty_ns,
         jumps=setting.jumps,
         records_complete=sight.records_complete,
     )
-    opened = min((Observation(row=m.row).first_ns for m in flow.members), default=sight.from_ns)
-    bound = BoundFlow(shape=shape, flow=flow, clocks=clocks, opened_ns=opened, given=given)
     bind(bound)
-    gives_up = bound.duration(shape.flow.gives_up) if shape.flow.gives_up is not None else None
-    bound.ends_ns = opened + gives_up if gives_up is not None else None
+    if shape.flow.gives_up is not None:
+        bound.ends_ns = bound.opened_ns + bound.duration(shape.flow.gives_up)
     ends = shape.flow.ends
     ended = ends is None or all(bound.points(p) for p in ends.steps)
     gave_up = bound.ends_ns is not None and bound.ends_ns <= sight.at_ns
@@ -133,12 +134,6 @@ def _bound(plan: Plan, flow: Flow, setting: Setting, given: Mapping[str, Scalar]
         bound.until_ns = max((Observation(row=m.row).last_ns for m in flow.members), default=sight.at_ns)
     elif gave_up:
         bound.until_ns = bound.ends_ns
-    return bound
-
-
-def _guard(flow: BoundFlow) -> tuple[Truth, str | None]:
-    """Whether the shape applies; if that can't be told, why."""
-    return _when(flow, flow.shape.when)
 
 
 def _when(flow: BoundFlow, when: Mapping[FactName, Condition | Scalar]) -> tuple[Truth, str | None]:
