@@ -228,8 +228,8 @@ class Clocks:
         if not isinstance(row, Record):
             return self.clock(o)
         producer = self._by_id.get(row.parent) if row.parent else None
-        if isinstance(producer, Span) and producer.instance:
-            return producer.instance
+        if isinstance(producer, Span) and producer.instance and _plain(row.service) in ("", _plain(producer.service)):
+            return producer.instance  # the parent may also be who asked: a context that was only passed on
         return self._process.get(_plain(row.service)) or self.clock(o)
 
     # ---- what caused what
