@@ -14,7 +14,7 @@ from typing import Literal
 from verifier.clock import At, Clocks, Interval, Order
 from verifier.flows import Flow, Row, RowId
 from verifier.shape import Conditions, Fact, FactRef, Scalar, Shape, Step, Times, duration_ns, split_point, times_range
-from verifier.spans import Observation, Record, Span, Value, consumes, destination, dig, message_ids, own
+from verifier.spans import Observation, Record, Span, Value, consumes, destination, dig, first, message_ids, own
 from verifier.values import Truth, canonical, holds, number
 from verifier.verdict import Evidence, Unreadable
 
@@ -165,16 +165,18 @@ class BoundFlow:
 
     def made_before(self, p: PointOf, q: PointOf) -> Order:
         """The same, with records beginning when they were made."""
-        return self._first_before(p, q, self.clocks.made_before)
+        ask = self.clocks.made_before
+        return self._first_before(p, q, lambda a, b: ask(At(of=a, edge=p.edge), At(of=b, edge=q.edge)))
 
     def _first_before(self, p: PointOf, q: PointOf, ask: Callable[[Observation, Observation], Order]) -> Order:
         if not p.of.again and not q.of.again:
             order = ask(p.of.of, q.of.of)
         else:  # the first of several is before x if any is; x is before the first of several if it is before all
             order = _all([_any([ask(a, b) for a in p.of.all]) for b in q.of.all])
-        if order.answer == "unknown" and p.edge == "start" and q.of.of.event is None:
-            handled = self.clocks.one_of(q.of.of.row)
-            if handled and handled <= {o.row.id for o in p.of.all}:
+        if order.answer == "unknown" and p.edge == "start":
+            published = {o.row.id for o in p.of.all}
+            handled = [self.clocks.one_of(o.row) if o.event is None else frozenset() for o in q.of.all]
+            if all(h and h <= published for h in handled):
                 return Order(answer="yes", basis="causal")
         return order
 
@@ -279,7 +281,7 @@ class BoundFlow:
         if place.attribute is not None:
             names = self.shape.attributes.get(place.attribute, (place.attribute,))
             for o in observations(m.row for m in self.flow.members):
-                value = next((o.event.attributes.get(n) for n in names), None) if o.event else own(o.row, names)
+                value = first(o.event.attributes, names) if o.event else own(o.row, names)
                 if value is not None and value != "" and not isinstance(value, Mapping | tuple):
                     yield o, value
             return

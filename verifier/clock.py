@@ -109,19 +109,18 @@ class Clocks:
             return Order(answer="yes" if a.row.offset < b.row.offset else "no", basis="one partition")
         return self._by_clock(self.when(p), self.when(q), self.clock(a), self.clock(b), (p.edge, q.edge))
 
-    def made_before(self, a: Observation, b: Observation) -> Order:
-        """Whether a began before b, a record beginning when it was made (its envelope's time), not when it was seen."""
-        order = self.before(At(of=a), At(of=b))
+    def made_before(self, p: At, q: At) -> Order:
+        """Whether p came before q, a record being when it was made (its envelope's time), not when it was seen."""
+        order, a, b = self.before(p, q), p.of, q.of
         if order.answer != "unknown" or not (isinstance(a.row, Record) or isinstance(b.row, Record)):
             return order
-        p, q = Interval(a.first_ns, a.first_ns), Interval(b.first_ns, b.first_ns)
         if _unmade(a) or _unmade(b):
             return order
-        return self._by_clock(p, q, self._maker(a), self._maker(b), ("start", "start"))
+        return self._by_clock(self._made(p), self._made(q), self._maker(a), self._maker(b), (p.edge, q.edge))
 
     def causes(self, a: Row, b: Row) -> bool:
-        """Whether a path of parents, links and messages leads from a down to b."""
-        return a.id in self.ancestors(b)
+        """Whether a path of parents, links and messages leads from a down to b; one that leads back too says nothing."""
+        return a.id in self.ancestors(b) and b.id not in self.ancestors(a)
 
     def one_of(self, row: Row) -> frozenset[RowId]:
         """The records of which the row handled one, where it doesn't say which."""
@@ -169,12 +168,20 @@ class Clocks:
             if lo is None:
                 producer = self._by_id.get(row.parent) if row.parent else None
                 lo = producer.start_ns if isinstance(producer, Span) else -INFINITY_NS
+            if lo > row.seen_ns + self.uncertainty_ns:  # seen before it was made: that clock says nothing here
+                lo = -INFINITY_NS
             return Interval(min(lo, row.seen_ns), row.seen_ns)
         if p.edge == "start":
             return Interval(row.start_ns, row.start_ns)
         if row.end_ns < row.start_ns:  # the clock was set back, or nobody ended it: some time after the start
             return Interval(row.start_ns, INFINITY_NS)
         return Interval(row.end_ns, row.end_ns)
+
+    def _made(self, p: At) -> Interval:
+        row = p.of.row
+        if isinstance(row, Record) and row.made_ns is not None:
+            return Interval(row.made_ns, row.made_ns)
+        return self.when(p)
 
     def took(self, p: At, q: At, *, business: bool = False) -> Interval:
         """How long from p to q; with `business`, what the business clock was advanced in between counts too."""
@@ -286,9 +293,12 @@ class Clocks:
             b = Observation(row=self._by_id[effect])
             for cause in causes:
                 a = Observation(row=self._by_id[cause])
-                c, d = self.clock(a), self.clock(b)
-                if c != d and self.when(At(of=b)).hi < self.when(At(of=a)).lo - self.uncertainty_ns:
+                begun, earliest = self.when(At(of=b)).hi, self.when(At(of=a)).lo
+                c, d, maker = self.clock(a), self.clock(b), self._maker(a)
+                if c != d and begun < earliest - self.uncertainty_ns:
                     wrong.add(frozenset((c, d)))
+                if maker not in (c, d) and not _unmade(a) and begun < a.first_ns - self.uncertainty_ns:
+                    wrong.add(frozenset((maker, d)))
         self._disqualified = frozenset(wrong)
 
 

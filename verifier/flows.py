@@ -10,9 +10,9 @@ Whole rounds, strongest evidence first, each computed from the round before: no 
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from verifier.shape import Correlation
 from verifier.spans import PATH, MessageId, Record, Span, first, message_ids, own
@@ -20,6 +20,7 @@ from verifier.spans import PATH, MessageId, Record, Span, first, message_ids, ow
 Why = Literal["own", "parent", "children", "message", "link", "alias", "shared"]
 Row = Span | Record
 RowId = tuple[str, str] | tuple[str, int, int]
+Knot = TypeVar("Knot", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,6 @@ class _Closure:
         self.weak = [False] * n
         self.several: dict[int, set[str]] = {}  # rows that lead to several keys
         self.index: dict[RowId, int] = {row.id: i for i, row in enumerate(self.rows)}
-        self.trace_ids = {row.trace_id for row in self.rows if isinstance(row, Span)}
         self.parent = [self.index.get(row.parent) if row.parent else None for row in self.rows]
         self.orphan = [row.parent is not None and self.parent[i] is None for i, row in enumerate(self.rows)]
         self.cycles = self._cut_cycles()
@@ -122,13 +122,15 @@ class _Closure:
         for i, ids in enumerate(self.messages):
             for m in ids:
                 self.by_message[m].append(i)
-        self.linked: dict[int, set[int]] = defaultdict(set)
+        self.linked: dict[tuple[int, int], list[int]] = {}
+        self.links: list[list[tuple[int, int]]] = [[] for _ in self.rows]
         for i, row in enumerate(self.rows):
             for link in row.links if isinstance(row, Span) else ():
                 j = self.index.get((link.trace_id, link.span_id))
-                if j is not None and j != i:
-                    self.linked[i].add(j)
-                    self.linked[j].add(i)
+                if j is not None and j != i and (pair := (min(i, j), max(i, j))) not in self.linked:
+                    self.linked[pair] = [i, j]
+                    self.links[i].append(pair)
+                    self.links[j].append(pair)
 
     def run(self) -> Gathering:
         self._own()
@@ -148,8 +150,11 @@ class _Closure:
                 continue
             value = own(row, names)
             if isinstance(value, tuple):
-                self.several[i] = {str(v) for v in value}
-                continue
+                keys = {str(v) for v in value if v is not None and v != "" and not isinstance(v, Mapping | tuple)}
+                if len(keys) > 1:
+                    self.several[i] = keys
+                    continue
+                value = next(iter(keys), None)
             if (value is None or isinstance(value, Mapping)) and isinstance(row, Span):
                 value = _routed(row, routes)
             if value is not None and not isinstance(value, Mapping):
@@ -161,31 +166,44 @@ class _Closure:
 
     # 2 to 5
     def _spread(self) -> None:
-        self._rounds("message", lambda i: (j for m in self.messages[i] for j in self.by_message[m]))
+        self._rounds("message", self.messages, self.by_message)
         self._family()
-        self._rounds("link", lambda i: iter(self.linked.get(i, ())))
+        self._rounds("link", self.links, self.linked)
 
-    def _rounds(self, why: Why, neighbours: Callable[[int], Iterable[int]]) -> None:
-        """Gives a row the key on which its neighbours agree, round after round, until nothing changes."""
-        todo = [i for i in range(len(self.rows)) if self.key[i] is None and i not in self.several]
+    def _rounds(self, why: Why, knots: Sequence[Sequence[Knot]], tied: Mapping[Knot, Sequence[int]]) -> None:
+        """Gives a row the key on which all that it is tied to agree, round after round, until nothing changes.
+
+        `knots` are what each row is tied by, `tied` the rows of each: a thousand rows of one message stay linear.
+        """
+        known: dict[Knot, dict[str, tuple[bool, int]]] = defaultdict(dict)  # key -> its strongest row
+
+        def tell(i: int) -> list[Knot]:
+            """The knots to which the row's key is news."""
+            key, news = str(self.key[i]), [knot for knot in knots[i] if self.key[i] not in known[knot]]
+            for knot in knots[i]:
+                known[knot][key] = min(known[knot].get(key, (True, i)), (self.weak[i], i))
+            return news
+
+        for i, key in enumerate(self.key):
+            if key is not None:
+                tell(i)
+        todo = [i for i, key in enumerate(self.key) if key is None and i not in self.several and knots[i]]
         while todo:
             found: list[tuple[int, str, int]] = []
-            several: dict[int, set[str]] = {}
             for i in todo:
-                near = sorted((self.weak[j], j) for j in set(neighbours(i)) if j != i and self.key[j] is not None)
-                keys = {self.key[j] for _, j in near}
-                if len(keys) == 1:
-                    j = near[0][1]
-                    found.append((i, str(self.key[j]), j))
-                elif len(keys) > 1:
-                    several[i] = {str(k) for k in keys}
+                near: dict[str, tuple[bool, int]] = {}
+                for knot in knots[i]:
+                    for key, best in known[knot].items():
+                        near[key] = min(near.get(key, best), best)
+                if len(near) == 1:
+                    ((key, (_, j)),) = near.items()
+                    found.append((i, key, j))
+                elif near:
+                    self.several[i] = set(near)
             for i, key, j in found:
                 self._assign(i, key, why, j)
-            self.several.update(several)
-            changed = {i for i, _, _ in found}
-            todo = sorted(
-                {k for i in changed for k in neighbours(i) if self.key[k] is None and k not in self.several} - changed
-            )
+            news = {knot for i, _, _ in found for knot in tell(i)}
+            todo = sorted({i for knot in news for i in tied[knot] if self.key[i] is None and i not in self.several})
 
     def _family(self) -> None:
         seed = [self.why[i] in ("own", "message", "alias") for i in range(len(self.rows))]
@@ -297,6 +315,7 @@ class _Closure:
         orphans: dict[str, list[Row]] = defaultdict(list)
         crossing: dict[str, list[tuple[RowId, RowId]]] = defaultdict(list)
         strays: list[Stray] = []
+        every = {key for key in self.key if key is not None}  # a key that no row has to itself opens no flow
         for i, row in enumerate(self.rows):
             key, through = self.key[i], self.through[i]
             via = self.rows[through].id if through is not None else None
@@ -311,8 +330,8 @@ class _Closure:
                 p = self.parent[i]
                 if p is not None and self.key[p] not in (None, key):
                     crossing[key].append((row.id, self.rows[p].id))
-            elif i in self.several:
-                for k in self.several[i]:
+            elif keys := self.several.get(i, set()) & every:
+                for k in keys:
                     shared[k].append(Member(row=row, why="shared"))
             else:
                 strays.append(self._stray(row, leads))
@@ -359,7 +378,7 @@ def routes_of(correlation: Correlation) -> tuple[re.Pattern[str], ...]:
 
 
 def _routed(span: Span, routes: Sequence[re.Pattern[str]]) -> str | None:
-    """The key in the span's path, if one of the routes has it; a template (`{batch_id}`, `:id`) is no key."""
+    """The key in the span's path, if one of the routes has it; a template (`{batch_id}`, `:id`, `*`) is no key."""
     if not routes:
         return None
     from urllib.parse import unquote, urlsplit  # costs more to load than the rest of this module
@@ -373,6 +392,6 @@ def _routed(span: Span, routes: Sequence[re.Pattern[str]]) -> str | None:
             continue
         for route in routes:
             match = route.fullmatch(path)
-            if match and match["key"][0] not in "{:<":
-                return unquote(match["key"])
+            if match and (key := unquote(match["key"]))[0] not in "{:<*[(":
+                return key
     return None

@@ -202,7 +202,7 @@ def _misfit(data: Any, error: Mapping[str, Any]) -> Misfit:
         labels=tuple(labels),
         missing=missing if isinstance(missing, str) else None,
         sort=error["type"],
-        says=error["msg"],
+        says=error["msg"].removeprefix("Value error, "),
     )
 
 

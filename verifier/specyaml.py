@@ -311,7 +311,7 @@ def _node(value: Any, path: Path, width: int) -> Node:
 
 def _key(key: str) -> Node:
     # a key is text whatever it looks like, and `null: GUEST` reads better than with quotes
-    return ScalarNode(_NULL if key == "null" else _STR, key)
+    return ScalarNode(_NULL, key) if key == "null" else _text(key)
 
 
 def _scalar(value: Any, path: Path) -> Node:
@@ -325,4 +325,9 @@ def _scalar(value: Any, path: Path) -> Node:
         text = repr(value)
         return ScalarNode(_FLOAT, text if "." in text else text.replace("e", ".0e"))
     tidy = len(path) == 1 and re.fullmatch(r"(?:[!-~](?:[ -~]*[!-~])?\n)+", value)
-    return ScalarNode(_STR, value, style="|" if tidy else '"' if "\n" in value else None)
+    return ScalarNode(_STR, value, style="|") if tidy else _text(value)
+
+
+def _text(value: str) -> Node:
+    # PyYAML folds the breaks of YAML 1.1 into other quotes and so loses them
+    return ScalarNode(_STR, value, style='"' if any(c in value for c in "\n\r\x85\u2028\u2029") else None)

@@ -68,7 +68,7 @@ def title(finding: Finding) -> str:
             return _misordered(finding)
         case Late() | Early():
             if not finding.certain and finding.doubt is None:
-                return f"whether {_bound(finding)} can't be told: it took {between(finding.took)}"
+                return clean(f"whether {_bound(finding)} can't be told: it took {between(finding.took)}", most=None)
             said = f"{_came(finding)} {between(finding.took)} after {_point(finding.first)}, expected {_limit(finding)}"
         case Illegal():
             moved = f"{clean(finding.machine)} moved from {clean(finding.source)} to {clean(finding.target)}"
@@ -95,8 +95,9 @@ def headline(judged: Judged) -> str:
     """The title, claiming no more than the verdict does."""
     finding = judged.finding
     if judged.verdict is Verdict.PENDING:
-        wanted = expected(finding) if isinstance(finding, Missing) else None
-        return f"still awaited: {wanted}" if wanted else f"not final yet: {title(finding)}"
+        if isinstance(finding, Missing):
+            return f"still awaited: {_wanted(finding)}"
+        return f"not final{'' if judged.due_ns is None else f' until {moment(judged.due_ns)}'}: {title(finding)}"
     if judged.verdict is Verdict.INCONCLUSIVE and finding.certain and judged.reason:
         nothing = ":" if isinstance(finding, Unproven) else ", but that proves nothing:"
         return f"{title(finding)}{nothing} {clean(judged.reason)}"
@@ -110,7 +111,7 @@ def expected(finding: Finding) -> str | None:
         case Missing():
             said = _wanted(finding)
         case Unexpected(wanted=str()):
-            said = f"{finding.step} {_times(finding.wanted)}{_for(finding.group)}"
+            said = _occurrences(finding.wanted, finding)
         case Unexpected(step=None):
             said = "no error"
         case Unexpected():
@@ -138,13 +139,15 @@ def observed(finding: Finding) -> str | None:
     """What was seen, with numbers, units and times; None where nothing was."""
     said: str | None = None
     match finding:
-        case Missing(seen=(_, _)) | Unexpected(seen=(_, _)) if finding.seen is not None:
-            said = f"{finding.step} {_times(finding.seen)}{_for(finding.group)}"
+        case Missing() | Unexpected() if finding.seen is not None:
+            low, high = finding.seen
+            said = _occurrences(str(low) if low == high else f"{low} to {high}", finding)
         case Missing(state=str()):
             said = f"{finding.state} since {_time(finding, finding.evidence[-1:])}"
-        case Missing(since=str()) | Missing(before=str()):
-            there = _point(finding.since or finding.before or "")
-            said = f"{there} at {_time(finding, finding.evidence[:1])}" if finding.evidence else None
+        case Missing(since=str()) | Missing(before=str()) if finding.evidence:
+            there = f"{_point(finding.since or finding.before or '')} at {_time(finding, finding.evidence[:1])}"
+            either = f"no {_listed((*finding.instead, finding.step or 'other'), 'and no')}"
+            said = f"{there}, {either} {'before' if finding.since is None else 'answers'} it"
         case Unexpected():
             what = "an error" if finding.step is None else finding.step
             said = f"{what} at {_time(finding, finding.evidence[:1] if finding.step is None else None)}"
@@ -161,8 +164,6 @@ def observed(finding: Finding) -> str | None:
             said = f"from {finding.source} to {finding.target} at {_time(finding, finding.evidence[-1:])}"
         case Unreadable() if finding.raw is not None:
             said = value(finding.raw)
-        case Broken():
-            said = finding.exception
     return None if said is None else clean(said, most=None)
 
 
@@ -210,13 +211,14 @@ def stray(stray: Stray) -> str:
 
 
 def witness(evidence: Evidence) -> str:
-    """An observation under the name that it plays: who, what, when, and the ids to find it by."""
+    """An observation under the name that it plays: who and what, when, and the ids to find it by; each on a line."""
     of, row = evidence.of, evidence.of.row
     if isinstance(row, Record):
-        said = f"record {clean(row.topic)} {row.partition}:{row.offset} {_period(evidence)}"
+        said = f"record {clean(row.topic)} {row.partition}:{row.offset}\n{_period(evidence)}"
     else:
         name = clean(row.name) if of.event is None else f"event {clean(of.event.name)} in {clean(row.name)}"
-        said = f"{clean(row.service)} {name} {_period(evidence)} trace {clean(row.trace_id)} span {clean(row.span_id)}"
+        ids = f"trace {clean(row.trace_id)} span {clean(row.span_id)}"
+        said = f"{clean(row.service)} {name}\n{_period(evidence)}\n{ids}"
     return f"{clean(evidence.role)} = {said}"
 
 
@@ -259,9 +261,9 @@ def story(flow: FlowVerdict) -> str:
     """The flow in plain text: the whole story in the first line, which is not wrapped; then, in 80 columns, why."""
     key = clean(flow.key)
     short = key if len(key) <= 12 else f"{key[:8]}…"
-    said = f"{flow.shape or 'no shape'} {flow.verdict or 'does not apply'} for {clean(flow.name)}={short}"
-    out = [f"{said}: {flow_headline(flow)}"]
-    out += layout([("Flow", f"{clean(flow.name)}={key}"), ("Seen", size(flow))], indent="  ")
+    said = "no shape" if flow.verdict is None else f"{clean(flow.shape or 'no shape')} {flow.verdict}"
+    out = [f"{said} for {clean(flow.name)}={short}: {flow_headline(flow)}"]
+    out += layout([("Flow", f"{clean(flow.name)}={key}"), ("Rows", size(flow))])
     for rule in worst_first(flow.assertions):
         if rule.verdict not in (Verdict.SATISFIED, Verdict.VACUOUS, Verdict.PENDING):
             out += ["", *layout(account(rule), indent="  ")]
@@ -304,7 +306,7 @@ def _missing(finding: Missing) -> str:
     if state is not None:
         return f"the state stays at {clean(state)} for more than {duration(finding.limit_ns or 0)}"
     if finding.seen is not None and not finding.before:
-        return f"{step} occurred {_times(finding.seen)}{_for(finding.group)}, expected {finding.wanted}"
+        return f"{step} occurred {_times(*finding.seen)}{_for(finding.group)}, expected {finding.wanted}"
     within = "" if finding.limit_ns is None else f" within {duration(finding.limit_ns)}"
     if finding.instead:
         after = "" if finding.since is None else f"{' of' if within else ' after'} {_point(finding.since)}"
@@ -320,7 +322,7 @@ def _missing(finding: Missing) -> str:
 
 def _unexpected(finding: Unexpected) -> str:
     if finding.seen is not None:
-        return f"{finding.step} occurred {_times(finding.seen)}{_for(finding.group)}, expected {finding.wanted}"
+        return f"{finding.step} occurred {_times(*finding.seen)}{_for(finding.group)}, expected {finding.wanted}"
     message = f": {clean(finding.message)}" if finding.message else ""
     if finding.step is None:
         failed = finding.evidence[0].of.name if finding.evidence else "an operation"
@@ -342,13 +344,13 @@ def _mismatch(finding: Mismatch) -> str:
 
 
 def _misordered(finding: Misordered) -> str:
-    then, times = _point(finding.then), _times((finding.wanted, finding.wanted))
+    then, times = _point(finding.then), _times(finding.wanted, finding.wanted)
     if finding.certain:
         edge, first = split_point(finding.first)
         done = f"{split_point(finding.then)[1]} {_done(finding)}"
         if finding.wanted > 1 or finding.seen:
             verb = "finished" if edge == "end" else "occurred"
-            said = f"{done} after {first} had {verb} {_times((finding.seen, finding.seen))}, expected {finding.wanted}"
+            said = f"{done} after {first} had {verb} {_times(finding.seen, finding.seen)}, expected {finding.wanted}"
         else:
             said = f"{done} before {first}{' had finished' if edge == 'end' else ''}"
         return clean(said, most=None)
@@ -393,7 +395,7 @@ def _seen_order(finding: Misordered) -> str | None:
     return f"{_point(then)} {duration(order.apart_ns)} before {_point(first)}" if order.apart_ns else None
 
 
-def _wanted(finding: Missing) -> str | None:
+def _wanted(finding: Missing) -> str:
     step, state = finding.step or "", finding.state
     by = f", by {moment(finding.due_ns)}" if finding.due_ns is not None else ""
     if state is not None:
@@ -403,7 +405,7 @@ def _wanted(finding: Missing) -> str | None:
     if finding.before is not None and finding.since is None:
         return f"{finding.wanted or ''} {step} before {_point(finding.before)}".strip()
     if finding.seen is not None:
-        return f"{step} {_times(finding.wanted)}{_for(finding.group)}{by}"
+        return f"{_occurrences(finding.wanted, finding)}{by}"
     either = _listed((*finding.instead, step), "or")
     if finding.since is None:
         return f"{either}{by}"
@@ -485,7 +487,12 @@ def _details(judged: Judged) -> Iterator[Row]:
     """What stands under the heading of a finding."""
     finding = judged.finding
     at = " at ".join(clean(part) for part in (finding.step, finding.service) if part)
-    facts = (("Step", at), ("Expected", expected(finding)), ("Seen", observed(finding)), ("Basis", basis(finding)))
+    facts = (
+        ("Step" if finding.step else "Service", at),
+        ("Expected", expected(finding)),
+        ("Seen", observed(finding)),
+        ("Basis", basis(finding)),
+    )
     yield from ((label, text) for label, text in facts if text)
     yield from (("Evidence", text) for text in _bounded(list(map(witness, finding.evidence)), MOST_EVIDENCE))
     yield from (("Premise", clean(text)) for text in _bounded(judged.premises, MOST_PREMISES))
@@ -510,11 +517,15 @@ def _listed(words: Iterable[str], word: str = "and") -> str:
     return f"{', '.join(most)} {word} {last}" if most else last
 
 
-def _times(times: tuple[int, int] | str | None) -> str:
-    """`1 time`, `1 to 2 times`; a count as a rule writes it: `>=1 times`."""
-    if isinstance(times, tuple):
-        return count(times[0], "time") if times[0] == times[1] else f"{times[0]} to {times[1]} times"
-    return "1 time" if times == "1" else f"{times} times"
+def _times(low: int, high: int) -> str:
+    """`1 time`, `1 to 2 times`."""
+    return count(low, "time") if low == high else f"{low} to {high} times"
+
+
+def _occurrences(how_many: str | None, finding: Missing | Unexpected) -> str:
+    """`1 occurrence of content`, `>=1 occurrences of content for event_id=x`."""
+    noun = "occurrence" if how_many == "1" else "occurrences"
+    return f"{how_many} {noun} of {finding.step}{_for(finding.group)}"
 
 
 def _time(finding: Finding, evidence: Sequence[Evidence] | None = None) -> str:
@@ -621,7 +632,7 @@ def layout(rows: Sequence[Row], *, indent: str = "", width: int = WIDTH) -> list
     for label, text in rows:
         if label:
             shown = label if label != last else ""
-            lines += wrap(text, first=f"{indent}  {shown:<10} ", rest=f"{indent}  {'':<12} ", width=width)
+            lines += wrap(text, first=f"{indent}  {shown:<10} ", rest=f"{indent}  {'':<10} ", width=width)
         else:
             lines += wrap(text, first=indent, rest=f"{indent}    ", width=width)
         last = label
@@ -631,18 +642,20 @@ def layout(rows: Sequence[Row], *, indent: str = "", width: int = WIDTH) -> list
 def wrap(text: str, *, first: str = "", rest: str = "", width: int = WIDTH) -> list[str]:
     """Lines of at most `width` columns, broken between words; a word that is too long for a line is broken itself."""
     lines: list[str] = []
-    line, empty = first, True
-    for word in text.split(" "):
-        room = width - _columns(line) - (not empty)
-        if _columns(word) > room and not empty:
-            lines.append(line)
-            line, empty, room = rest, True, width - len(rest)
-        pieces = list(_pieces(word, room, max(width - len(rest), 1)))
-        for piece in pieces[:-1]:
-            lines.append(line + piece)
-            line = rest
-        line, empty = line + ("" if empty else " ") + pieces[-1], False
-    return [*(one.rstrip() for one in lines), line.rstrip()]
+    for part in text.split("\n"):
+        line, empty = rest if lines else first, True
+        for word in part.split(" "):
+            room = width - _columns(line) - (not empty)
+            if _columns(word) > room and not empty:
+                lines.append(line)
+                line, empty, room = rest, True, width - _columns(rest)
+            *full, last = _pieces(word, room, max(width - _columns(rest), 1))
+            for piece in full:
+                lines.append(line + piece)
+                line = rest
+            line, empty = f"{line}{'' if empty else ' '}{last}", False
+        lines.append(line)
+    return [line.rstrip() for line in lines]
 
 
 def _decimal(ns: int, size: int) -> str:

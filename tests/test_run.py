@@ -1,0 +1,266 @@
+"""One run: what is asked for, what is assumed, as of when."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import verifier
+from verifier.errors import SourceError, UsageError
+from verifier.run import check, parse_at, parse_expect, parse_jump, read
+from verifier.shape import Shape
+from verifier.sketch import ORIGIN_NS, parse
+from verifier.spans import Reading
+from verifier.specfile import loads
+from verifier.verdict import Report, Verdict
+
+DATA = Path(__file__).parent / "data" / "huleedu"
+NS = 10**9
+
+ORDER = """
+shape: order
+params: {hop: 5s}
+attributes: {order_id: [order_id, data.order_id]}
+flow:
+  key: order_id
+  aliases: [correlation_id]
+  ends: {steps: [shipped]}
+  gives_up: 1h
+facts:
+  country: [{attribute: country}]
+when: {country: {in: [SE, NO]}}
+steps:
+  ordered: {service: shop, span: order}
+  shipped: {service: store, span: ship}
+assertions:
+  - leads_to: {step: ordered, then: shipped, within: hop}
+"""
+GOOD = (
+    "shop : order @ 0..1ms order_id=o1 country=SE correlation_id=c1\nstore : ship @ 2..3s order_id=o1 correlation_id=c2"
+)
+
+
+def judged(text: str, *, shapes: Sequence[Shape] = (), **options: object) -> Report:
+    """The report on a sketch."""
+    sketch = parse(text)
+    reading = Reading(url="sketch", spans=sketch.spans, records=sketch.records)
+    return check(shapes or [loads(ORDER)], spans=reading, **options)  # type: ignore[arg-type]
+
+
+def test_good_flow_is_satisfied() -> None:
+    """A flow that keeps its rules is satisfied, with its facts, ids and traces."""
+    report = judged(GOOD)
+    (flow,) = report.flows
+    assert (report.verdict, report.exit_code, flow.facts) == (Verdict.SATISFIED, 0, {"country": "SE"})
+    assert (flow.key, flow.aliases, len(flow.traces)) == ("o1", {"correlation_id": ("c1", "c2")}, 2)
+
+
+def test_flow_of_another_kind_is_not_judged() -> None:
+    """Where every guard is false the flow is listed without a verdict, and a run without any is inconclusive."""
+    report = judged(GOOD.replace("SE", "DE"))
+    (flow,) = report.flows
+    assert (flow.shape, flow.verdict, report.verdict, report.exit_code) == (None, None, Verdict.INCONCLUSIVE, 3)
+    assert report.totals["not_applicable"] == 1
+    assert "no shape applies" in (report.reason or "")
+
+
+def test_unknown_guard_is_judged_and_inconclusive() -> None:
+    """Without the fact that the guard asks for, the rules are judged all the same, and the reason names the fact."""
+    (flow,) = judged(GOOD.replace("country=SE ", "")).flows
+    assert flow.verdict is Verdict.INCONCLUSIVE
+    assert "country" in (flow.reason or "")
+    assert flow.assertions[0].verdict is Verdict.SATISFIED
+
+
+def test_contradictory_guard_names_both_answers() -> None:
+    """Two answers for one fact: inconclusive, with both."""
+    (flow,) = judged(GOOD + " country=NO").flows
+    assert flow.verdict is Verdict.INCONCLUSIVE
+    assert "SE" in (flow.reason or "")
+    assert "NO" in (flow.reason or "")
+
+
+def test_nothing_seen_is_never_a_pass() -> None:
+    """An input without spans is inconclusive and says so."""
+    report = judged("")
+    assert (report.verdict, report.flows) == (Verdict.INCONCLUSIVE, ())
+    assert report.reason == "no span and no record was read: nothing seen is never a pass"
+
+
+def test_only_strays_is_inconclusive() -> None:
+    """Spans that lead to no flow are no pass either."""
+    report = judged("shop : order @ 0..1ms")
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.totals["strays"] == 1
+
+
+@pytest.mark.parametrize(
+    ("at", "verdict"),
+    [("+2.999s", "pending"), ("+5.004s", "pending"), ("+5.005s", "violated"), ("+2h", "violated")],
+)
+def test_missing_step_is_pending_until_it_is_due(at: str, verdict: str) -> None:
+    """Due 5 s after its trigger, and 5 ms later by another clock."""
+    report = judged("shop : order @ 0..0ms order_id=o1 country=SE", at=at)
+    assert report.verdict == verdict
+
+
+def test_flow_that_had_not_begun_is_left_out() -> None:
+    """As of a moment before a flow began, it isn't there."""
+    report = judged(GOOD, at="2025-12-31T23:59:59Z")
+    assert report.flows == ()
+
+
+def test_as_of_a_moment_sees_only_what_had_ended() -> None:
+    """As of one second the shipping had not been seen."""
+    (flow,) = judged(GOOD, at="2026-01-01T00:00:01Z").flows
+    assert (flow.verdict, flow.spans) == (Verdict.PENDING, 1)
+
+
+def test_expected_flow_is_missed() -> None:
+    """A flow that must be there is judged even if nothing of it was ever seen."""
+    report = judged(GOOD, expect=["order_id=o2,country=NO"], at="+2h")
+    assert {f.key: f.verdict for f in report.flows} == {"o1": Verdict.SATISFIED, "o2": Verdict.INCONCLUSIVE}
+
+
+def test_expected_fact_answers_the_guard() -> None:
+    """A fact told from outside is an answer like any other."""
+    (flow,) = judged(GOOD.replace("country=SE ", ""), expect=["order_id=o1,country=NO"]).flows
+    assert (flow.verdict, flow.facts) == (Verdict.SATISFIED, {"country": "NO"})
+
+
+def test_flow_that_does_not_exist_is_named() -> None:
+    """A key that isn't there: inconclusive, with the nearest."""
+    report = judged(GOOD.replace("o1", "order-0001"), flows=["order-0002"])
+    assert (report.verdict, report.exit_code) == (Verdict.INCONCLUSIVE, 3)
+    assert "did you mean order-0001?" in (report.reason or "")
+
+
+def test_key_that_is_an_alias_says_what_to_ask() -> None:
+    """A correlation id given as a key is recognised."""
+    report = judged(GOOD, flows=["c1"])
+    assert "--correlation-id c1" in (report.reason or "")
+
+
+def test_correlation_id_leads_to_its_flow() -> None:
+    """One id finds the traces that don't carry it."""
+    (flow,) = judged(GOOD, correlation_ids=["c1"]).flows
+    assert (flow.key, flow.spans) == ("o1", 2)
+
+
+def test_correlation_id_of_several_flows_gives_them_all() -> None:
+    """An id that leads to several keys gives several flows, and says so."""
+    report = judged(GOOD + "\nshop : order @ 0..1ms order_id=o2 country=SE correlation_id=c1", correlation_ids=["c1"])
+    assert [f.key for f in report.flows] == ["o1", "o2"]
+    assert report.notes == ("c1 leads to 2 flows: o1, o2",)
+
+
+def test_correlation_id_that_leads_nowhere_is_named() -> None:
+    """An id that leads to nothing is inconclusive."""
+    report = judged(GOOD, correlation_ids=["c9"])
+    assert report.reason == "no observation with correlation_id=c9 leads to a order_id"
+
+
+def test_lossy_premise_leaves_a_missing_step_open() -> None:
+    """Under lossy nothing that is missing is a violation."""
+    report = judged("shop : order @ 0..1ms order_id=o1 country=SE", at="+2h", assume="lossy")
+    assert report.verdict is Verdict.INCONCLUSIVE
+
+
+def test_source_that_broke_off_is_never_a_verdict() -> None:
+    """Half the evidence: the findings are listed, the run is inconclusive."""
+    sketch = parse(GOOD)
+    reading = Reading(url="sketch", spans=sketch.spans, failed="the compressed data ends early")
+    report = check([loads(ORDER)], spans=reading)
+    assert (report.verdict, report.exit_code) == (Verdict.INCONCLUSIVE, 3)
+    assert "ends early" in (report.reason or "")
+
+
+def test_unmatched_step_and_strict() -> None:
+    """A step that matches nothing anywhere is reported; `strict` makes it exit code 3."""
+    shape = ORDER.replace("span: ship}", "span: ship}\n  packed: {service: store, span: pack}").replace(
+        "  - leads_to", "  - precedes: {first: ordered, then: packed}\n  - leads_to"
+    )
+    report = judged(GOOD, shapes=[loads(shape)])
+    assert (report.unmatched_steps, report.unfired) == (("order:packed",), ("order:precedes-1",))
+    assert (report.verdict, report.exit_code) == (Verdict.SATISFIED, 0)
+    assert judged(GOOD, shapes=[loads(shape)], strict=True).exit_code == 3
+
+
+def test_record_step_without_records_is_not_unmatched() -> None:
+    """A topic that no source covers is unobservable, not a renamed step."""
+    shape = ORDER.replace("span: ship}", "span: ship}\n  paid: {record: payments}").replace(
+        "  - leads_to", "  - leads_to: {step: ordered, then: paid, within: hop}\n  - leads_to"
+    )
+    report = judged(GOOD, shapes=[loads(shape)])
+    assert report.unmatched_steps == ()
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.flows[0].assertions[0].findings[0].reason == "no records of payments were given"
+
+
+def test_clock_jump_counts_for_business_bounds() -> None:
+    """A jump told from outside lets a business bound pass, a plain one not."""
+    rule = "  - leads_to: {step: ordered, then: shipped, not_before: 24h, clock: business}\n"
+    shape = loads(ORDER.replace("  - leads_to", rule + "  - leads_to"))
+    jumped = judged(GOOD, shapes=[shape], clock_jumps=["25h@2026-01-01T00:00:01Z"])
+    assert jumped.verdict is Verdict.SATISFIED
+    assert judged(GOOD, shapes=[shape], at="+2h").verdict is Verdict.VIOLATED
+
+
+def test_params_are_set_from_outside() -> None:
+    """A tighter bound breaks the same flow; a param that no shape has is refused."""
+    assert judged(GOOD, params={"hop": "1s"}, at="+1h").verdict is Verdict.VIOLATED
+    with pytest.raises(UsageError, match="did you mean 'hop'"):
+        judged(GOOD, params={"hopp": "1s"})
+
+
+def test_public_door_judges_files() -> None:
+    """The functions of the package are the same run."""
+    evidence = verifier.read(DATA / "guest.otlp.jsonl", DATA / "guest.events.jsonl")
+    assert (len(evidence.spans) > 50, len(evidence.records) > 20) == (True, True)
+    report = verifier.check(
+        [verifier.load_shape("phase1-guest")], spans=DATA / "guest.otlp.jsonl", records=DATA / "guest.events.jsonl"
+    )
+    assert report.verdict == "satisfied"
+    assert report.violated == ()
+    assert "satisfied" in report.flow(report.flows[0].key).explain()
+    with pytest.raises(KeyError):
+        report.flow("nobody")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"at": "soon"}, "--at soon: expected end, \\+26h, or a time like"),
+        ({"at": "+soon"}, "--at: 'soon' is no duration"),
+        ({"assume": "perfect"}, "'perfect' is no premise"),
+        ({"expect": ["nonsense"]}, "expected KEY=VALUE"),
+        ({"expect": ["batch=b1"]}, "no shape's key is batch; it is order_id"),
+        ({"expect": ["order_id=o1,county=SE"]}, "did you mean country"),
+        ({"clock_jumps": ["25h"]}, "expected HOW_FAR@WHEN"),
+        ({"clock_jumps": ["25h@soon"]}, "'soon' is no time"),
+        ({"uncertainty": "much"}, "--uncertainty: 'much' is no duration"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, object], message: str) -> None:
+    """Each says what was given, and what was expected."""
+    with pytest.raises(UsageError, match=message):
+        judged(GOOD, **options)
+
+
+def test_nothing_to_read_is_refused() -> None:
+    """No shape, or no source, is a wrong call."""
+    with pytest.raises(UsageError, match="no shape was given"):
+        check([], spans="x")
+    with pytest.raises(UsageError, match="nothing to read was given"):
+        check([loads(ORDER)])
+    with pytest.raises(SourceError):
+        read("nowhere.jsonl")
+
+
+def test_times_keep_their_nanoseconds() -> None:
+    """Moments and jumps are read to the nanosecond, in any zone."""
+    assert parse_at("2026-01-01T01:00:00.000000001+01:00", 0) == ORIGIN_NS + 1
+    assert parse_at("2026-01-01T00:00:00", 0) == ORIGIN_NS
+    assert parse_at("+1.5s", 7) == 7 + 3 * NS // 2
+    assert parse_jump("25h@2026-01-01T00:00:00Z").by.lo == 25 * 3600 * NS
+    assert parse_expect("batch_id=b1, class_type=GUEST").facts == {"class_type": "GUEST"}
