@@ -17,13 +17,13 @@ from verifier.clock import UNCERTAINTY_NS, Interval, Jump, jumps_of
 from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
 from verifier.engine.judge import Outcome, Setting, as_of, judge
 from verifier.engine.plan import Plan, groups, names_of, plan
-from verifier.errors import UsageError
+from verifier.errors import SpecError, UsageError
 from verifier.flows import Flow, Gathering, Row, gather
 from verifier.shape import Scalar, Shape, duration_ns
 from verifier.sources import merge as merge_readings
 from verifier.sources import read_records, read_spans
 from verifier.spans import Loss, Observation, Reading, Record, Span
-from verifier.specfile import with_params
+from verifier.specfile import check_shape, with_params
 from verifier.verdict import FlowVerdict, Report, SourceReport, Verdict, merge
 
 Progress = Callable[[str, int, int | None], None]
@@ -121,6 +121,9 @@ def check(
     from verifier import __version__
 
     assumed = parse_assume(assume)
+    wrong = [p for shape in shapes if shape.places is None for p in check_shape(shape)]
+    if wrong:
+        raise SpecError(wrong)
     shapes = with_params(shapes, params or {})
     if not shapes:
         raise UsageError("no shape was given; give a shape's name, a file or a folder")

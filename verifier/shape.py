@@ -247,6 +247,13 @@ class Rule:
         """What this rule finds in one flow; pure, and never a verdict."""
         raise NotImplementedError
 
+    def problems(self, _: "Shape") -> list[tuple[str, str]]:
+        """What is wrong with the parameters together: (field, sentence). A kind that has its own adds these."""
+        scopes = [name for name in ("after", "before", "between") if getattr(self, name) is not None]
+        if len(scopes) > 1:
+            return [(scopes[1], f"one scope at a time: {' and '.join(scopes)} are given; expected one of them")]
+        return []
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:

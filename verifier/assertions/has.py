@@ -30,8 +30,10 @@ class Has(Rule):
     then: Conditions = field(default_factory=dict)
     else_: Conditions = field(default_factory=dict)
 
-    def problems(self, _: Shape) -> list[tuple[str, str]]:
+    def problems(self, shape: Shape) -> list[tuple[str, str]]:
         """What is wrong with the parameters together."""
+        if scopes := Rule.problems(self, shape):
+            return scopes
         if not (self.where or self.then or self.else_):
             return [("step", "'has' needs a condition: `where`, or `if` with `then` or `else`")]
         if (self.then or self.else_) and not self.if_:

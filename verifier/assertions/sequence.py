@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from verifier.assertions import Example, assertion
 from verifier.binding import BoundFlow, PointOf
 from verifier.clock import Interval, Order
-from verifier.shape import PYDANTIC, ClockName, Duration, Rule, StepName
+from verifier.shape import PYDANTIC, ClockName, Duration, Rule, Shape, StepName
 from verifier.values import Truth
 from verifier.verdict import Absence, Finding, Late, Misordered, Missing, Result
 
@@ -45,6 +45,14 @@ class Sequence(Rule):
 
     steps: tuple[StepName | Mapping[StepName, Hop], ...]
     list_parameter: ClassVar[str] = "steps"
+
+    def problems(self, shape: Shape) -> list[tuple[str, str]]:
+        """What is wrong with the parameters together."""
+        if scopes := Rule.problems(self, shape):
+            return scopes
+        if any(not isinstance(item, str) and len(item) != 1 for item in self.steps):
+            return [("steps", "an item is the name of a step, or one name with its bound: `{packed: {within: 5m}}`")]
+        return [] if self.steps else [("steps", "a sequence needs steps; expected at least one")]
 
     def step_names(self) -> tuple[str, ...]:
         """The steps, without their bounds."""
