@@ -170,6 +170,7 @@ class _Tally:
     fired: set[str] = field(default_factory=set)
     rules: list[str] = field(default_factory=list)
     matched: set[str] = field(default_factory=set)
+    applied: set[str] = field(default_factory=set)
     expected: dict[str, None] = field(default_factory=dict)
 
     def add(self, one: Plan, outcome: Outcome, sight: Sight) -> None:
@@ -178,7 +179,9 @@ class _Tally:
         self.flows.append(outcome.verdict)
         self.fired |= {f"{name}:{i}" for i in outcome.fired}
         self.matched |= {f"{name}:{s}" for s in outcome.matched}
-        self.expected.update(dict.fromkeys(f"{name}:{s}" for s in visible))
+        if outcome.applies:
+            self.applied.add(name)
+            self.expected.update(dict.fromkeys(f"{name}:{s}" for s in visible))
 
     def report(self, evidence: Evidence, sight: Sight, *, assumed: str, version: str) -> Report:
         judged = [f for f in self.flows if f.verdict is not None]
@@ -188,7 +191,6 @@ class _Tally:
             verdict, reason = Verdict.INCONCLUSIVE, "a source broke off: " + "; ".join(sight.failed)
         elif not judged:
             reason = self._nothing(evidence)
-        shown = {f"{f.shape}" for f in judged}
         return Report(
             verdict=verdict,
             at_ns=sight.at_ns,
@@ -197,7 +199,7 @@ class _Tally:
             sources=evidence.sources,
             flows=tuple(self.flows),
             strays=self.strays[0].strays if self.strays else (),
-            unfired=tuple(r for r in self.rules if r not in self.fired and r.split(":")[0] in shown),
+            unfired=tuple(r for r in self.rules if r not in self.fired and r.split(":")[0] in self.applied),
             unmatched_steps=tuple(s for s in self.expected if s not in self.matched),
             reason=reason,
             notes=tuple(self.notes),

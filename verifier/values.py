@@ -53,12 +53,17 @@ def plain(value: Value) -> str:
 
 
 def canonical(value: Value) -> str:
-    """One text for equal values, whatever type and order of keys they came in."""
-    found = None if isinstance(value, Mapping | tuple) else number(value)
-    if found is not None and (not isinstance(value, str) or value == repr(found)):  # "007" and "1e5" are names
-        return repr(float(found)) if float(found) == found else repr(found)
+    """One text for equal values, whatever type and order of keys they came in.
+
+    Telemetry sends 3 and true as text too: "3" is 3, "False" is false. "007" and "1e5" are names, not numbers.
+    """
     if isinstance(value, Mapping | tuple):
         return json.dumps(value, sort_keys=True, default=_jsonable, ensure_ascii=False)
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower()
+    found = number(value)
+    if found is not None and (not isinstance(value, str) or value == repr(found)):
+        return str(int(found)) if isinstance(found, float) and found.is_integer() else repr(found)
     return plain(value)
 
 

@@ -391,7 +391,7 @@ def _seen_order(finding: Misordered) -> str | None:
     if order.basis == "causal":
         return f"{_point(then)} led to {_point(first)}"
     if order.basis == "one partition":
-        return f"{then} has the lower offset in the partition"
+        return f"{split_point(then)[1]} has the lower offset in the partition"
     return f"{_point(then)} {duration(order.apart_ns)} before {_point(first)}" if order.apart_ns else None
 
 
@@ -665,6 +665,8 @@ def _decimal(ns: int, size: int) -> str:
 
 
 def _jsonable(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 

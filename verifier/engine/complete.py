@@ -17,6 +17,10 @@ from verifier.spans import Loss, Record, Span
 from verifier.verdict import Absence
 from verifier.wording import moment
 
+OF_RECORDS = frozenset({"bad_record", "conflicting_record"})
+OF_A_FILE = frozenset({"bad_line", "long_line", "truncated"})
+"""Losses of a file that don't say whether it held spans or records."""
+
 State = Literal["proven", "blind", "unread", "open", "lost"]
 
 
@@ -172,7 +176,8 @@ class Sight:
         if not self.assume.spans:
             return f"spans of {service} are assumed lossy" if service else "spans are assumed lossy"
         for loss in (*own_losses, *self.losses):
-            elsewhere = loss.topic is not None or (service and loss.service and loss.service != service)
+            of_records = loss.topic is not None or loss.kind in OF_RECORDS
+            elsewhere = of_records or (service and loss.service and loss.service != service)
             if loss.demotes and not elsewhere and (loss.since_ns is None or loss.since_ns <= until):
                 return _said(loss)
         for name in sorted(self.gaps) if service is None else (service,):
@@ -188,7 +193,7 @@ class Sight:
         if not self.assume.records:
             return f"records of {topic} are assumed lossy" if topic else "records are assumed lossy"
         for loss in self.losses:
-            of_records = loss.topic is not None or loss.kind in ("bad_record", "conflicting_record")
+            of_records = loss.topic is not None or loss.kind in OF_RECORDS | OF_A_FILE
             elsewhere = topic and loss.topic and loss.topic != topic
             if loss.demotes and of_records and not elsewhere and (loss.since_ns is None or loss.since_ns <= until):
                 return _said(loss)

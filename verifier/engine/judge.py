@@ -41,9 +41,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A flow's verdict, with the steps that matched and the rules that were activated."""
+    """A flow's verdict, with the steps that matched and the rules that were activated.
+
+    `applies`: the shape surely applies; False where its guard can't be answered.
+    """
 
     verdict: FlowVerdict
+    applies: bool = True
     matched: frozenset[str] = field(default_factory=frozenset)
     fired: frozenset[str] = field(default_factory=frozenset)
 
@@ -91,6 +95,7 @@ def judge(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scala
     )
     return Outcome(
         verdict=judged,
+        applies=applies is True,
         matched=frozenset(name for name, seen in bound.occurrences.items() if seen or bound.maybes[name]),
         fired=frozenset(r.id for r in rules if r.verdict is not Verdict.VACUOUS),
     )

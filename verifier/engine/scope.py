@@ -14,9 +14,6 @@ from verifier.spans import Observation
 from verifier.values import Truth
 from verifier.verdict import Absence, Finding, Illegal, Mismatch, Misordered, Result, Unexpected
 
-SURE_IN_A_LARGER_SCOPE = (Unexpected, Mismatch, Illegal)
-"""Findings that an earlier beginning of the scope can't take back."""
-
 Inside = Callable[[Observation], tuple[Truth, Order | None]]
 
 
@@ -45,7 +42,7 @@ def _after(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow,
     view = narrow(flow, inside, role=f"after {point}")
     first = min(_when(flow, p)[0] for p in points)
     extra = (Absence(steps=(step,), until_ns=first),)
-    yield view, _resting(rule.check(view), extra, extra, but=SURE_IN_A_LARGER_SCOPE)
+    yield view, _resting(rule.check(view), extra, extra, but=_sure_in_a_larger_scope)
 
 
 def _before(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow, Result]]:
@@ -94,6 +91,13 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
         yield flow, Result(activated=False, activators=tuple(Absence(steps=(s,)) for s in steps))
 
 
+def _sure_in_a_larger_scope(finding: Finding) -> bool:
+    """Whether an earlier beginning of the scope can't take it back: it can give a move the one that it lacks."""
+    if isinstance(finding, Illegal):
+        return finding.state is None
+    return isinstance(finding, Unexpected | Mismatch)
+
+
 def _never_entered(step: str) -> Result:
     return Result(activated=False, activators=(Absence(steps=(step,)),))
 
@@ -116,14 +120,12 @@ def _resting(
     found: tuple[Absence, ...],
     claimed: tuple[Absence, ...],
     *,
-    but: tuple[type[Finding], ...] = (),
+    but: Callable[[Finding], bool] = lambda _: False,
 ) -> Result:
-    """The result, with its findings and its claim resting on more absences; `but` these findings."""
+    """The result, with its findings and its claim resting on more absences; `but` some findings."""
     return replace(
         result,
-        findings=tuple(
-            f if isinstance(f, but) else replace(f, absences=(*f.absences, *found)) for f in result.findings
-        ),
+        findings=tuple(f if but(f) else replace(f, absences=(*f.absences, *found)) for f in result.findings),
         absences=(*result.absences, *claimed),
         activators=(*result.activators, *claimed),
     )
