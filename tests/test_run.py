@@ -264,3 +264,26 @@ def test_times_keep_their_nanoseconds() -> None:
     assert parse_at("+1.5s", 7) == 7 + 3 * NS // 2
     assert parse_jump("25h@2026-01-01T00:00:00Z").by.lo == 25 * 3600 * NS
     assert parse_expect("batch_id=b1, class_type=GUEST").facts == {"class_type": "GUEST"}
+
+
+def test_lost_records_leave_spans_alone(tmp_path: Path) -> None:
+    """A line of the records file that can't be read hides records, not spans."""
+    records = tmp_path / "run.events.jsonl"
+    good = '{"topic": "t", "partition": 0, "offset": 1, "seen_unix": 1767225600, "value": {}}\n'
+    records.write_text(good + "{oops}\n" + good.replace(": 1,", ": 2,"))
+    assert judged(GOOD, records=str(records)).verdict is Verdict.SATISFIED
+    shape = ORDER.replace("span: ship}", "span: ship}\n  paid: {record: payments}").replace(
+        "  - leads_to", "  - never: {step: paid}\n  - leads_to"
+    )
+    (flow,) = judged(GOOD, shapes=[loads(shape)], records=str(records)).flows
+    assert flow.assertions[0].verdict is Verdict.INCONCLUSIVE
+
+
+def test_lost_spans_leave_what_was_seen_alone(tmp_path: Path) -> None:
+    """A line of the spans file that can't be read makes every absence of spans unproven; what was seen stays."""
+    spans = tmp_path / "run.otlp.jsonl"
+    text = (DATA / "guest.otlp.jsonl").read_text().splitlines(keepends=True)
+    spans.write_text("".join(["{oops}\n", *text]))
+    report = verifier.check([verifier.load_shape("phase1-guest")], spans=spans, records=DATA / "guest.events.jsonl")
+    (rule, *_) = report.flows[0].assertions
+    assert (report.verdict, rule.kind, rule.verdict) == (Verdict.INCONCLUSIVE, "sequence", Verdict.SATISFIED)

@@ -161,18 +161,16 @@ class BoundFlow:
 
     def before(self, p: PointOf, q: PointOf) -> Order:
         """Whether p came before q, where an occurrence stands for the first of its equals."""
-        return self._first_before(p, q, lambda a, b: self.clocks.before(At(of=a, edge=p.edge), At(of=b, edge=q.edge)))
+        return self._first_before(p, q, self.clocks.before)
 
     def made_before(self, p: PointOf, q: PointOf) -> Order:
         """The same, with records beginning when they were made."""
-        ask = self.clocks.made_before
-        return self._first_before(p, q, lambda a, b: ask(At(of=a, edge=p.edge), At(of=b, edge=q.edge)))
+        return self._first_before(p, q, self.clocks.made_before)
 
-    def _first_before(self, p: PointOf, q: PointOf, ask: Callable[[Observation, Observation], Order]) -> Order:
-        if not p.of.again and not q.of.again:
-            order = ask(p.of.of, q.of.of)
-        else:  # the first of several is before x if any is; x is before the first of several if it is before all
-            order = _all([_any([ask(a, b) for a in p.of.all]) for b in q.of.all])
+    def _first_before(self, p: PointOf, q: PointOf, ask: Callable[[At, At], Order]) -> Order:
+        ps, qs = ([At(of=o, edge=x.edge) for o in x.of.all] for x in (p, q))
+        # the first of several is before x if any is; x is before the first of several if it is before all
+        order = _all([_any([ask(a, b) for a in ps]) for b in qs])
         if order.answer == "unknown" and p.edge == "start":
             published = {o.row.id for o in p.of.all}
             handled = [self.clocks.one_of(o.row) if o.event is None else frozenset() for o in q.of.all]

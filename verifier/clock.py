@@ -119,7 +119,7 @@ class Clocks:
         return self._by_clock(self._made(p), self._made(q), self._maker(a), self._maker(b), (p.edge, q.edge))
 
     def causes(self, a: Row, b: Row) -> bool:
-        """Whether a path of parents, links and messages leads from a down to b; one that leads back too says nothing."""
+        """Whether a path of parents, links and messages leads from a down to b, and none back."""
         return a.id in self.ancestors(b) and b.id not in self.ancestors(a)
 
     def one_of(self, row: Row) -> frozenset[RowId]:

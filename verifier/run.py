@@ -76,7 +76,7 @@ def read(
 ) -> Evidence:
     """Reads every source. SourceError if one can't be read at all; what is lost half-way is in the losses."""
     span_readings = [_read(read_spans, s, progress, stdin) for s in _each(spans)]
-    record_readings = [_read(read_records, s, progress, stdin) for s in _each(records)]
+    record_readings = [_of_records(_read(read_records, s, progress, stdin)) for s in _each(records)]
     every = [*span_readings, *record_readings]
     all_spans, all_records, losses = merge_readings(every)
     if any(r.topics is None for r in record_readings):
@@ -370,6 +370,11 @@ def _duration(text: str, option: str) -> int:
 def _each(given: Input) -> Sequence[str | Reading]:
     several = (given,) if isinstance(given, str | PathLike | Reading) else given
     return tuple(one if isinstance(one, Reading) else fspath(one) for one in several)
+
+
+def _of_records(reading: Reading) -> Reading:
+    """The reading, with its losses marked: what is missing are records."""
+    return replace(reading, losses=tuple(replace(loss, records=True) for loss in reading.losses))
 
 
 def _read(

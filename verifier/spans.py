@@ -170,7 +170,7 @@ class Loss:
 
     `kind` is a word of `LOSSES`; `where` a file and line, or a service, topic; `what` says it in a sentence;
     `example` is the first place. `service` and `topic` narrow down what may be missing (both None: anything may),
-    `since_ns` from when on (None: all along).
+    `since_ns` from when on (None: all along). `records`: records may be missing, not spans.
     """
 
     kind: str
@@ -180,6 +180,7 @@ class Loss:
     service: str | None = None
     topic: str | None = None
     since_ns: int | None = None
+    records: bool = False
 
     @property
     def demotes(self) -> bool:

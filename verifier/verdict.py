@@ -95,6 +95,7 @@ class Missing(Finding):
     instead: tuple[str, ...] = ()
     seen: tuple[int, int] | None = None
     wanted: str | None = None
+    machine: str | None = None
     state: str | None = None
     final: tuple[str, ...] = ()
     group: str | None = None
@@ -127,9 +128,13 @@ class Mismatch(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misordered(Finding):
-    """`then` came before `first`, or it can't be told; points as written in the rule."""
+    """`then` came before `first`, or it can't be told; points as written in the rule.
+
+    `scope`: it is about whether `then` lies in this scope ("after ready"), not about two points of the rule.
+    """
 
     word: ClassVar[str] = "misordered"
+    scope: str | None = None
     first: str
     then: str
     order: Order | None = None

@@ -153,6 +153,7 @@ class Conforms(Rule):
                 Missing(
                     step=step,
                     service=last.of.of.row.service,
+                    machine=self.machine,
                     state=state,
                     since=f"{last.source} -> {last.target}",
                     due_ns=due,
@@ -167,6 +168,7 @@ class Conforms(Rule):
                 Missing(
                     step=step,
                     service=last.of.of.row.service,
+                    machine=self.machine,
                     state=state,
                     final=machine.final,
                     due_ns=flow.ends_ns,

@@ -110,8 +110,8 @@ class LeadsTo(Rule):
         truth: Truth = True
         for name in self.same:
             x, y = flow.value(a.of.of, name), flow.value(b.of.of, name)
-            if "unreadable" in (x.state, y.state):
-                truth = None
+            if "unreadable" in (x.state, y.state) or x.state == y.state == "absent":
+                truth = None  # two that lack it are not the same by that
             elif canonical(x.value) != canonical(y.value):
                 return False
         return truth
@@ -126,8 +126,11 @@ class LeadsTo(Rule):
             what = ", ".join(self.same)
             return Unreadable(step=then, service=service, what=what, why=why, evidence=evidence, absences=absences)
         if window is None:
-            limit = flow.duration(self.within or self.not_before or "0s")
-            return Late(
+            low = flow.duration(self.not_before) if self.not_before is not None else None
+            early = low is not None and took.lo < low <= took.hi
+            limit = flow.duration((self.not_before if early else self.within) or "0s")
+            kind = Early if early else Late
+            return kind(
                 step=then,
                 service=service,
                 first=self.step,

@@ -17,9 +17,8 @@ from verifier.spans import Loss, Record, Span
 from verifier.verdict import Absence
 from verifier.wording import moment
 
-OF_RECORDS = frozenset({"bad_record", "conflicting_record"})
 OF_A_FILE = frozenset({"bad_line", "long_line", "truncated"})
-"""Losses of a file that don't say whether it held spans or records."""
+"""Losses whose sentence needs the place in front of it."""
 
 State = Literal["proven", "blind", "unread", "open", "lost"]
 
@@ -176,7 +175,7 @@ class Sight:
         if not self.assume.spans:
             return f"spans of {service} are assumed lossy" if service else "spans are assumed lossy"
         for loss in (*own_losses, *self.losses):
-            of_records = loss.topic is not None or loss.kind in OF_RECORDS
+            of_records = loss.records or loss.topic is not None
             elsewhere = of_records or (service and loss.service and loss.service != service)
             if loss.demotes and not elsewhere and (loss.since_ns is None or loss.since_ns <= until):
                 return _said(loss)
@@ -193,7 +192,7 @@ class Sight:
         if not self.assume.records:
             return f"records of {topic} are assumed lossy" if topic else "records are assumed lossy"
         for loss in self.losses:
-            of_records = loss.topic is not None or loss.kind in OF_RECORDS | OF_A_FILE
+            of_records = loss.records or loss.topic is not None
             elsewhere = topic and loss.topic and loss.topic != topic
             if loss.demotes and of_records and not elsewhere and (loss.since_ns is None or loss.since_ns <= until):
                 return _said(loss)
@@ -279,4 +278,6 @@ def _globs(topic: str) -> bool:
 
 
 def _said(loss: Loss) -> str:
-    return loss.what or f"{loss.count} {loss.kind.replace('_', ' ')} at {loss.where}"
+    if not loss.what:
+        return f"{loss.count} {loss.kind.replace('_', ' ')} at {loss.where}"
+    return f"{loss.where}: {loss.what}" if loss.kind in OF_A_FILE else loss.what

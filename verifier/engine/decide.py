@@ -148,6 +148,7 @@ def _unread(flow: BoundFlow, maybe: Maybe) -> Finding:
             service=service,
             first=maybe.attribute,
             then=maybe.step,
+            scope=maybe.attribute,
             order=maybe.order,
             evidence=evidence,
             certain=False,

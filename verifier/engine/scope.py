@@ -12,7 +12,7 @@ from verifier.clock import At, Order
 from verifier.shape import Rule, split_point
 from verifier.spans import Observation
 from verifier.values import Truth
-from verifier.verdict import Absence, Finding, Illegal, Mismatch, Misordered, Result, Unexpected
+from verifier.verdict import Absence, Evidence, Finding, Illegal, Mismatch, Misordered, Result, Unexpected
 
 Inside = Callable[[Observation], tuple[Truth, Order | None]]
 
@@ -40,9 +40,10 @@ def _after(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow,
         return _or([flow.before(p, _start(o)) for p in points])
 
     view = narrow(flow, inside, role=f"after {point}")
-    first = min(_when(flow, p)[0] for p in points)
-    extra = (Absence(steps=(step,), until_ns=first),)
-    yield view, _resting(rule.check(view), extra, extra, but=_sure_in_a_larger_scope)
+    first = min(points, key=lambda p: _when(flow, p)[0])
+    extra = (Absence(steps=(step,), until_ns=_when(flow, first)[0]),)
+    result = _shown(rule.check(view), flow.evidence(step, first.of))
+    yield view, _resting(result, extra, extra, but=_sure_in_a_larger_scope)
 
 
 def _before(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow, Result]]:
@@ -55,10 +56,11 @@ def _before(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow
     def inside(o: Observation) -> tuple[Truth, Order | None]:
         return _and([flow.before(_start(o), p) for p in points])
 
-    end = min(_when(flow, p)[1] for p in points)
+    last = min(points, key=lambda p: _when(flow, p)[1])
+    end = _when(flow, last)[1]
     view = replace(narrow(flow, inside, role=f"before {point}"), closed=True, until_ns=end)
     extra = (Absence(steps=(step,), until_ns=end),)
-    yield view, _resting(rule.check(view), extra, extra)
+    yield view, _resting(_shown(rule.check(view), flow.evidence(step, last.of)), extra, extra)
 
 
 def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tuple[BoundFlow, Result]]:
@@ -113,6 +115,11 @@ def _unordered(flow: BoundFlow, first: str, last: str, p: PointOf, unsure: tuple
         evidence=(flow.evidence(p.of.step, p.of), flow.evidence(q.of.step, q.of)),
         certain=False,
     )
+
+
+def _shown(result: Result, bound: Evidence) -> Result:
+    """The result, with the occurrence that bounds its scope shown in every finding."""
+    return replace(result, findings=tuple(replace(f, evidence=(bound, *f.evidence)) for f in result.findings))
 
 
 def _resting(

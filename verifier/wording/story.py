@@ -1,0 +1,166 @@
+"""A flow in words: the whole story, rule by rule, with evidence and what it rests on.
+
+In: verdicts, absences, losses, strays as data. Out: labelled lines, or plain text of 80 columns.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from verifier.clock import INFINITY_NS
+from verifier.flows import Stray
+from verifier.spans import Loss, Record
+from verifier.verdict import WORST_FIRST, Absence, AssertionVerdict, Evidence, FlowVerdict, Judged, Verdict
+from verifier.wording.findings import basis, expected, headline, observed
+from verifier.wording.text import Row, clean, count, from_to, layout, listed, moment
+
+MOST_FINDINGS, MOST_EVIDENCE, MOST_PREMISES = 5, 6, 6
+
+
+def absence(absence: Absence) -> str:
+    """What is claimed not to have come, and until when."""
+    rows = [word for word, asked in (("span", absence.spans), ("record", absence.records)) if asked]
+    what = listed(absence.steps, "or") if absence.steps else " or ".join(rows) or "observation"
+    until = "before the flow ends" if absence.until_ns is None else f"before {moment(absence.until_ns)}"
+    return clean(f"no further {what} {until}", most=None)
+
+
+def loss(loss: Loss) -> str:
+    """A sign that observations are missing: how many, of what kind, where."""
+    said = f"{loss.count} × {loss.kind.replace('_', ' ')} at {clean(loss.where)}"
+    return f"{said}: {clean(loss.what)}" if loss.what else said
+
+
+def stray(stray: Stray) -> str:
+    """A row in no flow, and why."""
+    row = stray.row
+    if isinstance(row, Record):
+        what = f"record {clean(row.topic)} {row.partition}:{row.offset}"
+    else:
+        what = f"span {clean(row.name)} of {clean(row.service)}"
+    if stray.alias is None:
+        why = "it carries no key, and nothing ties it to a row that does"
+    elif len(stray.leads_to) > 1:
+        keys = _more([clean(key) for key in stray.leads_to], 5)
+        why = f"{stray.alias} {clean(stray.value or '')} leads to {len(stray.leads_to)} flows: {keys}"
+    else:
+        why = f"{stray.alias} {clean(stray.value or '')} leads to no flow"
+    return clean(f"{what} is in no flow: {why}", most=None)
+
+
+def witness(evidence: Evidence) -> str:
+    """An observation under the name that it plays: who and what, when, and the ids to find it by; each on a line."""
+    of, row = evidence.of, evidence.of.row
+    if isinstance(row, Record):
+        said = f"record {clean(row.topic)} {row.partition}:{row.offset}\n{_period(evidence)}"
+    else:
+        name = clean(row.name) if of.event is None else f"event {clean(of.event.name)} in {clean(row.name)}"
+        ids = f"trace {clean(row.trace_id)} span {clean(row.span_id)}"
+        said = f"{clean(row.service)} {name}\n{_period(evidence)}\n{ids}"
+    return f"{clean(evidence.role)} = {said}"
+
+
+def flow_headline(flow: FlowVerdict) -> str:
+    """Why the flow has its verdict, in one fragment."""
+    if flow.reason:
+        return clean(flow.reason, most=None)
+    for rule in flow.assertions:
+        if rule.verdict is flow.verdict:
+            for judged in rule.findings:
+                if judged.verdict is rule.verdict:
+                    return headline(judged)
+    if flow.verdict is Verdict.SATISFIED:
+        held = sum(rule.verdict is Verdict.SATISFIED for rule in flow.assertions)
+        return f"{count(held, 'rule')} held"
+    if flow.due_ns is not None:
+        return f"it is not over; the next rule is due at {moment(flow.due_ns)}"
+    return "it is not over" if flow.verdict is Verdict.PENDING else "no rule says more"
+
+
+def account(rule: AssertionVerdict) -> list[Row]:
+    """A rule on a flow as labelled lines; a line without label is the heading of a finding."""
+    rows: list[Row] = []
+    place = f" ({clean(rule.at)})" if rule.at else ""
+    for judged in rule.findings[:MOST_FINDINGS]:
+        anomaly = f" [{judged.finding.anomaly}]" if judged.finding.anomaly else ""
+        rows.append(("", f"{judged.verdict} {rule.id}{place}: {headline(judged)}{anomaly}"))
+        rows += _details(judged)
+    if not rule.findings:
+        rows.append(("", f"{rule.verdict} {rule.id}{place}"))
+    elif len(rule.findings) > MOST_FINDINGS:
+        rows.append(("", f"and {len(rule.findings) - MOST_FINDINGS} more findings of {rule.id}"))
+    return rows
+
+
+def story(flow: FlowVerdict) -> str:
+    """The flow in plain text: the whole story in the first line, which is not wrapped; then, in 80 columns, why."""
+    key = clean(flow.key)
+    short = key if len(key) <= 12 else f"{key[:8]}…"
+    said = "no shape" if flow.verdict is None else f"{clean(flow.shape or 'no shape')} {flow.verdict}"
+    out = [f"{said} for {clean(flow.name)}={short}: {flow_headline(flow)}"]
+    out += layout([("Flow", f"{clean(flow.name)}={key}"), ("Rows", size(flow))])
+    for rule in worst_first(flow.assertions):
+        if rule.verdict not in (Verdict.SATISFIED, Verdict.VACUOUS, Verdict.PENDING):
+            out += ["", *layout(account(rule), indent="  ")]
+    summary = pending(flow)
+    if summary is not None:
+        out += ["", *layout([("", summary)], indent="  ")]
+    return "\n".join(out)
+
+
+def pending(flow: FlowVerdict) -> str | None:
+    """Which rules of a flow are not decided yet, and when the next can be."""
+    rules = [rule for rule in flow.assertions if rule.verdict is Verdict.PENDING]
+    if not rules:
+        return None
+    due = min((rule.due_ns for rule in rules if rule.due_ns is not None), default=None)
+    when = "" if due is None else f", the next due at {moment(due)}"
+    return f"pending {count(len(rules), 'rule')}{when}: {_more([rule.id for rule in rules], 20)}"
+
+
+def worst_first(rules: Iterable[AssertionVerdict]) -> list[AssertionVerdict]:
+    """The rules of a flow, the worst first, else as the shape has them."""
+    return sorted(rules, key=lambda rule: WORST_FIRST.index(rule.verdict))
+
+
+def size(flow: FlowVerdict) -> str:
+    """How much was seen of a flow, and from when until when."""
+    said = f"{count(flow.spans, 'span')} and {count(flow.records, 'record')} in {count(len(flow.traces), 'trace')}"
+    if flow.opened_ns is not None and flow.last_seen_ns is not None:
+        said += f", {from_to(flow.opened_ns, flow.last_seen_ns)}"
+    return said
+
+
+def _details(judged: Judged) -> Iterator[Row]:
+    """What stands under the heading of a finding."""
+    finding = judged.finding
+    at = " at ".join(clean(part) for part in (finding.step, finding.service) if part)
+    facts = (
+        ("Step" if finding.step else "Service", at),
+        ("Expected", expected(finding)),
+        ("Seen", observed(finding)),
+        ("Basis", basis(finding)),
+    )
+    yield from ((label, text) for label, text in facts if text)
+    yield from (("Evidence", text) for text in _bounded(list(map(witness, finding.evidence)), MOST_EVIDENCE))
+    yield from (("Premise", clean(text)) for text in _bounded(judged.premises, MOST_PREMISES))
+    if judged.reason and judged.reason != finding.doubt:
+        yield "Why", clean(judged.reason, most=None)
+    if judged.settled_by:
+        yield "Settled by", clean(judged.settled_by, most=None)
+    if judged.due_ns is not None:
+        yield "Due", moment(judged.due_ns)
+
+
+def _bounded(texts: Sequence[str], most: int) -> list[str]:
+    return [*texts] if len(texts) <= most else [*texts[:most], f"and {len(texts) - most} more"]
+
+
+def _more(texts: Sequence[str], most: int) -> str:
+    return ", ".join(texts) if len(texts) <= most else f"{', '.join(texts[:most])} and {len(texts) - most} more"
+
+
+def _period(evidence: Evidence) -> str:
+    """From when until when the observation was."""
+    start, end = evidence.start, evidence.end
+    if isinstance(evidence.of.row, Record):
+        return f"?..{moment(start.hi)}" if start.lo <= -INFINITY_NS // 2 else from_to(start.lo, start.hi)
+    return f"{moment(start.lo)}..?" if end.hi >= INFINITY_NS // 2 else from_to(start.lo, end.hi)
