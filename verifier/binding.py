@@ -7,7 +7,7 @@ values: an occurrence that is sure, one that may be (`Maybe`), and none; a value
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import translate
 from typing import Literal
 
@@ -107,6 +107,7 @@ class BoundFlow:
     occurrences: Mapping[str, tuple[Occurrence, ...]] = field(default_factory=dict)
     maybes: Mapping[str, tuple[Maybe, ...]] = field(default_factory=dict)
     inside: Callable[[Observation], Truth] = lambda _: True
+    doubtful: tuple[Maybe, ...] = ()
     _facts: dict[str, Known] = field(default_factory=dict)
     _records_of: dict[RowId, tuple[Record, ...]] = field(default_factory=dict)
 
@@ -128,8 +129,8 @@ class BoundFlow:
         return self.shape.steps[split_point(step)[1]].service if split_point(step)[1] in self.shape.steps else None
 
     def rows(self) -> tuple[Row, ...]:
-        """The flow's own rows in scope, by time."""
-        return tuple(m.row for m in self.flow.members if self.inside(Observation(row=m.row)) is not False)
+        """The flow's own rows that are surely in scope, by time; those that may be are in `doubtful`."""
+        return tuple(m.row for m in self.flow.members if self.inside(Observation(row=m.row)))
 
     def duration(self, text: str) -> int:
         """Nanoseconds of a duration or of the param that it names."""
@@ -333,29 +334,6 @@ def bind(flow: BoundFlow) -> BoundFlow:
         maybe[name] = tuple(sorted(unsure, key=lambda m: (m.of.first_ns, m.of.id)))
     flow.occurrences, flow.maybes = sure, maybe
     return flow
-
-
-def narrow(flow: BoundFlow, inside: Callable[[Observation], tuple[Truth, Order | None]], *, role: str) -> BoundFlow:
-    """The same flow with only what is inside a scope; what may be inside becomes a `Maybe`."""
-    sure: dict[str, tuple[Occurrence, ...]] = {}
-    maybe: dict[str, tuple[Maybe, ...]] = {}
-    for name, occurrences in flow.occurrences.items():
-        kept: list[Occurrence] = []
-        unsure = [m for m in flow.maybes[name] if inside(m.of)[0] is not False]
-        for occurrence in occurrences:
-            answers = [(o, *inside(o)) for o in occurrence.all]
-            within = [o for o, truth, _ in answers if truth]
-            if within:
-                kept.append(replace(occurrence, of=within[0], again=tuple(within[1:])))
-            unsure += [
-                Maybe(
-                    step=name, of=o, attribute=role, order=order, why=f"whether it is in scope ({role}) can't be told"
-                )
-                for o, truth, order in answers
-                if truth is None and not within
-            ][:1]
-        sure[name], maybe[name] = tuple(kept), tuple(unsure)
-    return replace(flow, occurrences=sure, maybes=maybe, inside=lambda o: inside(o)[0])
 
 
 def observations(rows: Iterable[Row]) -> Iterable[Observation]:

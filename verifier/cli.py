@@ -22,6 +22,7 @@ from verifier.errors import SourceError, UsageError, VerifierError
 EXIT_USAGE, EXIT_UNDECIDED, EXIT_SOURCE = 2, 3, 4
 CONFIG = ("verifier.toml", "pyproject.toml")
 COMMANDS = ("check", "flows", "schema")
+WORTH_A_LOOK = ("violated", "error", "inconclusive")
 Progress = Callable[[str, int, int | None], None]
 
 
@@ -151,7 +152,8 @@ def check(
             progress=progress,
             **options,
         )
-    worst = next((f for f in report.flows if f.verdict in ("violated", "error", "inconclusive")), None)
+    bad = [f for f in report.flows if f.verdict in WORTH_A_LOOK]
+    worst = min(bad, key=lambda f: WORTH_A_LOOK.index(str(f.verdict)), default=None)
     if worst is not None and "-" not in (*options["spans"], *options["records"]):
         report = replace(report, again=_again(shapes, params, options, worst.key))
     _write(report, wanted, max_explained)

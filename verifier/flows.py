@@ -18,6 +18,7 @@ from verifier.shape import Correlation
 from verifier.spans import PATH, MessageId, Record, Span, first, message_ids, own
 
 Why = Literal["own", "parent", "children", "message", "link", "alias", "shared"]
+WEAK: frozenset[Why] = frozenset({"alias", "children", "link"})
 Row = Span | Record
 RowId = tuple[str, str] | tuple[str, int, int]
 Knot = TypeVar("Knot", bound=Hashable)
@@ -27,7 +28,8 @@ Knot = TypeVar("Knot", bound=Hashable)
 class Member:
     """One row of a flow, why it belongs there, and through which other row.
 
-    `weak`: it belongs only because an alias seemed to lead to one key; rows not seen could prove that wrong.
+    `weak`: it belongs, or the row does through which it belongs, only because an alias, the rows below it or links
+    seemed to lead to one key: a row that was not seen could lead to another one and prove that wrong.
     """
 
     row: Row
@@ -162,7 +164,7 @@ class _Closure:
 
     def _assign(self, i: int, key: str, why: Why, through: int | None) -> None:
         self.key[i], self.why[i], self.through[i] = key, why, through
-        self.weak[i] = why == "alias" or (through is not None and self.weak[through])
+        self.weak[i] = why in WEAK or (through is not None and self.weak[through])
 
     # 2 to 5
     def _spread(self) -> None:

@@ -6,8 +6,10 @@ In: shapes, where spans and records are, what is assumed. Out: a `Report`.
 """
 
 import difflib
+import gc
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from os import PathLike, fspath
@@ -148,6 +150,23 @@ def check(
     )
     setting = Setting(sight=sight, jumps=(*jumps_of(evidence.spans, parse=duration_ns), *jumps), uncertainty_ns=slack)
     tally = _Tally(strict=strict)
+    with _no_collecting():
+        _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)
+    return tally.report(evidence, sight, assumed=str(assumed), version=__version__)
+
+
+def _judge_groups(
+    tally: "_Tally",
+    shapes: Sequence[Shape],
+    evidence: Evidence,
+    setting: Setting,
+    flows: Sequence[str],
+    correlation_ids: Sequence[str],
+    expected: Sequence[Expected],
+    progress: Progress | None,
+) -> None:
+    """Gathers once for all shapes that gather alike, and judges each flow by each of them."""
+    sight = setting.sight
     for group in groups(shapes):
         gathering = gather(evidence.spans, evidence.records, correlation=group[0].flow, attributes=names_of(group[0]))
         chosen = _chosen(gathering, group[0], flows, correlation_ids, expected, tally.notes)
@@ -156,7 +175,18 @@ def check(
             setting = replace(setting, sight=replace(sight, losses=(*sight.losses, *hidden)))
         _judge_all(tally, [plan(s) for s in group], chosen, setting, expected, progress)
         tally.strays.append(gathering)
-    return tally.report(evidence, sight, assumed=str(assumed), version=__version__)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Without Python's cycle collector: judging makes many objects and no cycles, and it would walk them all."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @dataclass(slots=True, kw_only=True)

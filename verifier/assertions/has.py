@@ -56,8 +56,10 @@ class Has(Rule):
             return findings
         applies, unread = self._all(flow, occurrence, self.if_)
         if applies is None:
-            either = (self._all(flow, occurrence, self.then)[0], self._all(flow, occurrence, self.else_)[0])
-            return findings + ([] if either == (True, True) else [f for f in unread if isinstance(f, Unreadable)])
+            (kept, wrong), (other, wrong_too) = (self._all(flow, occurrence, c) for c in (self.then, self.else_))
+            if kept is False and other is False:  # broken, whichever of the two applies
+                return findings + [f for f in (*wrong, *wrong_too) if isinstance(f, Mismatch)]
+            return findings + ([] if kept and other else [f for f in unread if isinstance(f, Unreadable)])
         return findings + self._all(flow, occurrence, self.then if applies else self.else_)[1]
 
     def _all(self, flow: BoundFlow, occurrence: Occurrence, conditions: Conditions) -> tuple[Truth, list[Finding]]:

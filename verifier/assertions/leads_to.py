@@ -4,11 +4,12 @@ In: a flow with its steps bound, narrowed to the scope. Out: for each a without 
 `Late` or an `Early`; where order or bound can't be told, the same with `certain=False`.
 """
 
+from dataclasses import replace
 from typing import ClassVar
 
 from verifier.assertions import Example, assertion
 from verifier.binding import BoundFlow, PointOf
-from verifier.clock import Interval, Order
+from verifier.clock import At, Interval, Order
 from verifier.shape import AttributeName, ClockName, Duration, Point, Rule, Step, split_point
 from verifier.values import Truth, canonical
 from verifier.verdict import Absence, Early, Finding, Late, Misordered, Missing, Result, Unreadable
@@ -46,7 +47,7 @@ class LeadsTo(Rule):
 
     def _answered(self, flow: BoundFlow, a: PointOf) -> list[Finding]:
         step, then = split_point(self.step)[1], split_point(self.then)[1]
-        candidates = [self._candidate(flow, a, b) for b in flow.points(self.then)]
+        candidates = [self._candidate(flow, a, b) for b in self._answers(flow)]
         truths = [_all(order.answer, same, window) for _, order, _, same, window in candidates]
         if True in truths:
             return []
@@ -54,7 +55,10 @@ class LeadsTo(Rule):
         due = None
         if self.within is not None:
             due = flow.due_ns(a, flow.duration(self.within), (then,), business=business)
-        absences = (Absence(steps=(then,), until_ns=due),)
+        absences: tuple[Absence, ...] = (Absence(steps=(then,), until_ns=due),)
+        if flow.shape.steps[step].identity:  # an earlier one, equal to it, may have been answered
+            until = flow.clocks.when(At(of=a.of.of, edge=a.edge)).lo
+            absences = (*absences, Absence(steps=(step,), until_ns=until))
         trigger = flow.evidence(step, a.of)
         if None in truths:
             return [self._unsure(flow, a, candidates[truths.index(None)], absences)]
@@ -93,6 +97,15 @@ class LeadsTo(Rule):
                 anomaly="lost event",
             )
         ]
+
+    def _answers(self, flow: BoundFlow) -> tuple[PointOf, ...]:
+        """Every observation of `then`: a repetition answers too, unless it repeats the question."""
+        points = flow.points(self.then)
+        if split_point(self.step)[1] == split_point(self.then)[1]:
+            return points
+        return tuple(
+            PointOf(replace(p.of, of=o, again=()), p.edge) if p.of.again else p for p in points for o in p.of.all
+        )
 
     def _candidate(self, flow: BoundFlow, a: PointOf, b: PointOf) -> Candidate:
         starts = a.edge == "start" and b.edge == "start"
@@ -137,6 +150,7 @@ class LeadsTo(Rule):
                 then=self.then,
                 took=took,
                 limit_ns=limit,
+                jumped=flow.jumped(a, b) if self.clock == "business" else None,
                 order=order,
                 evidence=evidence,
                 absences=absences,

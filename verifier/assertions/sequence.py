@@ -5,7 +5,7 @@ longest chain breaks off. What satisfies it rests on no absence; that there is n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from verifier.assertions import Example, assertion
@@ -63,7 +63,7 @@ class Sequence(Rule):
         names = tuple(name for name, _ in hops)
         # for each step: the occurrences that end a chain, with the one before them, sure chains first
         reached: list[dict[int, tuple[bool, int]]] = []
-        points = [flow.points(name) for name in names]
+        points = [_points(flow, name, once=names.count(name) > 1) for name in names]
         for i in range(len(hops)):
             layer: dict[int, tuple[bool, int]] = {}
             for k in range(len(points[i])):
@@ -128,14 +128,14 @@ class Sequence(Rule):
         hops = self._hops()
         name, hop = hops[i]
         names = tuple(n for n, _ in hops)
-        absences = (Absence(steps=names),)
+        absences = self._awaited(flow, points, reached, i)
         service = flow.service(name)
         last = points[i - 1][min(reached[i - 1])] if i else None
         evidence = (flow.evidence(names[i - 1], last.of),) if last is not None else ()
         limit = flow.duration(hop.within) if hop is not None else None
         late: list[tuple[PointOf, _Edge]] = []
         if last is not None:
-            edges = [(p, _edge(flow, last, p, hop)) for p in points[i]]
+            edges = [(p, _edge(flow, last, p, hop)) for p in points[i] if p.of.of.id != last.of.of.id]
             late = [(p, e) for p, e in edges if e.order.answer != "no" and e.took is not None]
             if late and limit is not None:
                 p, edge = late[0]
@@ -147,6 +147,7 @@ class Sequence(Rule):
                     then=name,
                     took=edge.took,
                     limit_ns=limit,
+                    jumped=flow.jumped(last, p) if hop is not None and hop.clock == "business" else None,
                     evidence=(*evidence, flow.evidence(name, p.of)),
                     absences=absences,
                     anomaly="late response",
@@ -178,6 +179,25 @@ class Sequence(Rule):
             anomaly="lost event",
         )
 
+    def _awaited(
+        self,
+        flow: BoundFlow,
+        points: list[tuple[PointOf, ...]],
+        reached: list[dict[int, tuple[bool, int]]],
+        i: int,
+    ) -> tuple[Absence, ...]:
+        """No chain: no more of any step, and where the flow is over before step i is due, none of i until then."""
+        hops = self._hops()
+        name, hop = hops[i]
+        absences = [Absence(steps=tuple(n for n, _ in hops))]
+        given_up = flow.until_ns == flow.ends_ns  # then it is judged as it is
+        if i and hop is not None and flow.until_ns is not None and not given_up:
+            limit, business = flow.duration(hop.within), hop.clock == "business"
+            due = max(flow.due_ns(points[i - 1][j], limit, (name,), business=business) for j in reached[i - 1])
+            if due > flow.until_ns:
+                absences.append(Absence(steps=(name,), until_ns=due))
+        return tuple(absences)
+
     def _unsure(
         self,
         flow: BoundFlow,
@@ -186,8 +206,8 @@ class Sequence(Rule):
         chain: list[int],
     ) -> Finding:
         hops = self._hops()
-        absences = (Absence(steps=tuple(n for n, _ in hops)),)
         i = next(n for n, k in enumerate(chain) if not reached[n][k][0])
+        absences = self._awaited(flow, points, reached, i)
         first, then, hop = hops[i - 1][0], hops[i][0], hops[i][1]
         a, b = points[i - 1][chain[i - 1]], points[i][chain[i]]
         edge = _edge(flow, a, b, hop)
@@ -211,6 +231,7 @@ class Sequence(Rule):
             then=then,
             took=edge.took,
             limit_ns=flow.duration(hop.within),
+            jumped=flow.jumped(a, b) if hop.clock == "business" else None,
             order=edge.order,
             evidence=evidence,
             absences=absences,
@@ -246,6 +267,7 @@ class Sequence(Rule):
             about="too late",
             sketch="a : one @ 0..1ms\na : two @ 2.000001..3ms",
             parameters={"steps": ("one", {"two": Hop(within=Duration("2ms"))})},
+            at="+1s",
         ),
         Example(
             verdict="inconclusive",
@@ -261,6 +283,18 @@ class Sequence(Rule):
             assume="lossy",
         ),
     )
+
+
+def _points(flow: BoundFlow, name: str, *, once: bool) -> tuple[PointOf, ...]:
+    """Every observation of the step: a repetition may be what the chain needs, if the first came too soon.
+
+    `once`: not so where the step stands twice in the chain, as then a repetition would pass for a second one.
+    """
+    points = flow.points(name)
+    if once or not any(p.of.again for p in points):
+        return points
+    each = (PointOf(replace(p.of, of=o, again=()), p.edge) for p in points for o in p.of.all)
+    return tuple(sorted(each, key=lambda p: (p.of.of.first_ns, p.of.of.id)))
 
 
 def _edge(flow: BoundFlow, a: PointOf, b: PointOf, hop: Hop | None) -> _Edge:

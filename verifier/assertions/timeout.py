@@ -37,7 +37,6 @@ class Timeout(Rule):
         judged = [self._after(flow, a) for a in firsts]
         findings = judged[0] if judged else ()
         if len(judged) > 1 and any([f.word for f in other] != [f.word for f in findings] for other in judged):
-            doubt = f"which {step} was the first can't be told"
             worst = max(judged, key=len)
             findings = (
                 Misordered(
@@ -48,7 +47,6 @@ class Timeout(Rule):
                     order=flow.before(firsts[0], firsts[1]),
                     evidence=tuple(e for f in worst for e in f.evidence),
                     certain=False,
-                    doubt=doubt,
                 ),
             )
         ends = flow.points(self.then)

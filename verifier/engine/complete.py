@@ -102,7 +102,8 @@ class Sight:
         blind = self._blind(absence, services, topics)
         if blind is not None:
             return blind
-        maybe = next((m for step in absence.steps for m in flow.maybes.get(step, ()) if m.of.first_ns <= until), None)
+        latest = until + flow.clocks.uncertainty_ns  # by another clock it may have been in time
+        maybe = next((m for m in self._maybes(absence, flow) if m.order or m.of.first_ns <= latest), None)
         if maybe is not None:
             return Proof(state="unread", why=maybe.why, settled_by=maybe.settled_by, maybe=maybe)
         if absence.until_ns is None and not flow.closed:
@@ -112,6 +113,15 @@ class Sight:
         return self._lost(flow, own_losses, services, topics, until) or Proof(
             state="proven", premises=self._premises(services, topics, until)
         )
+
+    @staticmethod
+    def _maybes(absence: Absence, flow: BoundFlow) -> Iterable[Maybe]:
+        """What may be one of those that are said to be absent."""
+        for step in absence.steps:
+            yield from flow.maybes.get(step, ())
+        for m in flow.doubtful:
+            if absence.records if isinstance(m.of.row, Record) else absence.spans:
+                yield m
 
     def _asked(self, absence: Absence, flow: BoundFlow) -> tuple[tuple[str | None, ...], tuple[str | None, ...]]:
         """(services, topics) whose spans and records would show it; None stands for all."""

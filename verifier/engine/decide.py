@@ -115,8 +115,12 @@ class Table:
         if "" not in self._lossy:
             self._lossy[""] = self.sight.lossy_for(flow, self.own_losses)
         why = self._lossy[""]
-        aliases = " or ".join(flow.shape.flow.aliases)
-        return None if why is None else f"{weak.name} belongs to this flow only by its {aliases}, and {why}"
+        if why is None:
+            return None
+        member = next((m for m in flow.flow.members if m.row.id == weak.row.id), None)
+        how = {"alias": "its " + " or ".join(flow.shape.flow.aliases), "children": "what it led to", "link": "a link"}
+        way = how.get(member.why, f"its {member.why}") if member is not None else "an alias"
+        return f"{weak.name} belongs to this flow only by {way}, and {why}"
 
 
 def _first_obstacle(proofs: Sequence[Proof]) -> Proof | None:

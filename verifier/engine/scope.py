@@ -7,7 +7,7 @@ found there, with the absences that the segment's own bounds rest on. Kinds know
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from verifier.binding import BoundFlow, Occurrence, PointOf, narrow
+from verifier.binding import BoundFlow, Maybe, Occurrence, PointOf
 from verifier.clock import At, Order
 from verifier.shape import Rule, split_point
 from verifier.spans import Observation
@@ -39,7 +39,7 @@ def _after(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow,
     def inside(o: Observation) -> tuple[Truth, Order | None]:
         return _or([flow.before(p, _start(o)) for p in points])
 
-    view = narrow(flow, inside, role=f"after {point}")
+    view = _narrow(flow, inside, role=f"after {point}")
     first = min(points, key=lambda p: _when(flow, p)[0])
     extra = (Absence(steps=(step,), until_ns=_when(flow, first)[0]),)
     result = _shown(rule.check(view), flow.evidence(step, first.of))
@@ -58,7 +58,7 @@ def _before(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow
 
     last = min(points, key=lambda p: _when(flow, p)[1])
     end = _when(flow, last)[1]
-    view = replace(narrow(flow, inside, role=f"before {point}"), closed=True, until_ns=end)
+    view = replace(_narrow(flow, inside, role=f"before {point}"), closed=True, until_ns=end)
     extra = (Absence(steps=(step,), until_ns=end),)
     yield view, _resting(_shown(rule.check(view), flow.evidence(step, last.of)), extra, extra)
 
@@ -86,11 +86,37 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
             truth = False if False in (begun, ended) else None if None in (begun, ended) else True
             return truth, order if begun is None else other
 
-        view = replace(narrow(flow, inside, role=f"between {first} and {last}"), closed=True, until_ns=end)
+        view = replace(_narrow(flow, inside, role=f"between {first} and {last}"), closed=True, until_ns=end)
         extra = (Absence(steps=steps, until_ns=end),)
         yield view, _resting(rule.check(view), extra, extra)
     if not entered:
         yield flow, Result(activated=False, activators=tuple(Absence(steps=(s,)) for s in steps))
+
+
+def _narrow(flow: BoundFlow, inside: Inside, *, role: str) -> BoundFlow:
+    """The same flow with only what is inside a scope; what may be inside becomes a `Maybe`."""
+    sure: dict[str, tuple[Occurrence, ...]] = {}
+    maybe: dict[str, tuple[Maybe, ...]] = {}
+    for name, occurrences in flow.occurrences.items():
+        kept: list[Occurrence] = []
+        unsure = [m for m in flow.maybes[name] if inside(m.of)[0] is not False]
+        for occurrence in occurrences:
+            answers = [(o, *inside(o)) for o in occurrence.all]
+            within = [o for o, truth, _ in answers if truth]
+            if within:
+                kept.append(replace(occurrence, of=within[0], again=tuple(within[1:])))
+            unsure += [_doubted(name, o, order, role) for o, truth, order in answers if truth is None and not within][
+                :1
+            ]
+        sure[name], maybe[name] = tuple(kept), tuple(unsure)
+    rows = [(o, *inside(o)) for o in (Observation(row=m.row) for m in flow.flow.members)]
+    doubtful = tuple(_doubted(o.name, o, order, role) for o, truth, order in rows if truth is None)
+    return replace(flow, occurrences=sure, maybes=maybe, inside=lambda o: inside(o)[0], doubtful=doubtful)
+
+
+def _doubted(step: str, o: Observation, order: Order | None, role: str) -> Maybe:
+    why = f"whether it is in scope ({role}) can't be told"
+    return Maybe(step=step, of=o, attribute=role, order=order, why=why)
 
 
 def _sure_in_a_larger_scope(finding: Finding) -> bool:

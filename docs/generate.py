@@ -1,0 +1,210 @@
+"""The reference pages that are made from the code: `docs/reference/kinds.md` and `docs/reference/cli.md`.
+
+In: the kinds' docstrings, parameters and examples; the command line's help. Out: the pages, as `pages()` or written
+(`make docs`). A test fails while a page differs from what this makes.
+"""
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from verifier.assertions import Example, kinds
+from verifier.cli import cli
+from verifier.shape import Rule
+
+HERE = Path(__file__).parent
+MADE = "<!-- Made by docs/generate.py from the code; change it there, then: make docs -->"
+WORDS: Mapping[object, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+NEW_TYPES = {  # of `verifier.shape`
+    "StepName": "step",
+    "Point": "point",
+    "FactName": "fact",
+    "MachineName": "machine",
+    "AttributeName": "attribute",
+    "Pattern": "pattern",
+    "Duration": "duration",
+}
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page by its path."""
+    return {HERE / "reference" / "kinds.md": kinds_page(), HERE / "reference" / "cli.md": cli_page()}
+
+
+# ---- kinds
+
+
+def kinds_page() -> str:
+    """All kinds of assertion, each with its meaning, its parameters and its examples."""
+    found = kinds()
+    lines = [
+        MADE,
+        "# Kinds of assertion",
+        "",
+        "A kind is the key of an assertion in a shape: `- occurs: {step: paid, times: 1}`.",
+        "A *point* is `start of STEP` or `end of STEP`; a bare step means its start.",
+        "A *duration* is `250ms`, `1.5s`, `5m`, `26h`, or the name of a param of the shape.",
+        "",
+        "Every kind also takes:",
+        "",
+        *_table(fields(Rule)),
+        "The examples are tests. In a sketch, a line is a span: `service : name @ start..end`; an indented one is a",
+        "child; `!` is status ERROR, `*` a span event, `[topic partition:offset]` a record.",
+        "A step of an example is a span of its own name, unless `steps` says otherwise.",
+        "",
+        *(f"- [{name}](#{name}): {_first_sentence(cls)}" for name, cls in found.items()),
+        "",
+    ]
+    for name, cls in found.items():
+        lines += [f"## {name}", "", inspect.cleandoc(cls.__doc__ or ""), ""]
+        lines += _table([f for f in fields(cls) if f.name not in {c.name for c in fields(Rule)}])
+        for example in typing.cast(Any, cls).examples:
+            lines += _example(name, example)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _first_sentence(cls: type[Rule]) -> str:
+    paragraph = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
+def _table(parameters: tuple[Field[Any], ...] | list[Field[Any]]) -> Iterator[str]:
+    if not parameters:
+        yield from ("It has no parameters of its own.", "")
+        return
+    yield from ("| parameter | takes | if not said |", "| --- | --- | --- |")
+    for f in parameters:
+        yield f"| `{f.name.rstrip('_')}` | {_kind_of_value(f.type)} | {_default(f)} |"
+    yield ""
+
+
+def _default(f: Field[Any]) -> str:
+    if f.default is MISSING and f.default_factory is MISSING:
+        return "**must be said**"
+    value = f.default if f.default is not MISSING else typing.cast(Any, f.default_factory)()
+    return f"`{value}`" if value not in (None, (), {}, "") else "–"
+
+
+def _kind_of_value(annotation: Any) -> str:
+    """An annotation in the words of someone who writes YAML."""
+    if annotation in WORDS:
+        return WORDS[annotation]
+    name = getattr(annotation, "__name__", "")
+    if name in NEW_TYPES:
+        return NEW_TYPES[name]
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        scalar = {str, int, float, bool} <= set(parts)
+        others = [p for p in parts if p is not type(None) and not (scalar and p in WORDS)]
+        return " or ".join([*dict.fromkeys(_kind_of_value(p) for p in others), *(["value"] if scalar else [])])
+    if origin is typing.Literal:
+        return " or ".join(f"`{p}`" for p in parts)
+    if origin is tuple:
+        if parts[-1] is Ellipsis:
+            return f"list of {_kind_of_value(parts[0])}"
+        return f"[{', '.join(_kind_of_value(p) for p in parts)}]"
+    if origin is not None and issubclass(origin, Mapping):
+        return f"{{{_kind_of_value(parts[0])}: {_kind_of_value(parts[1])}}}"
+    if is_dataclass(annotation):
+        if name == "Condition":
+            return "condition"
+        return "{" + ", ".join(f.name.rstrip("_") for f in fields(annotation)) + "}"
+    return name or str(annotation)
+
+
+def _example(kind: str, example: Example) -> Iterator[str]:
+    about = f": {example.about}" if example.about else ""
+    yield from (f"**{example.verdict}**{about}", "", "```text", *example.sketch.strip("\n").splitlines(), "```", "")
+    fragments: dict[str, Any] = {}
+    for part in ("attributes", "steps", "machines", "facts"):
+        if getattr(example, part):
+            fragments[part] = _plain(getattr(example, part))
+    if "machines" in fragments:
+        fragments["machines"] = {n: m for n, m in fragments["machines"].items() if n == example.parameters["machine"]}
+    fragments["assertions"] = [{kind: _plain(example.parameters)}]
+    yield from ("```yaml", *_yaml(fragments), "```", "")
+    told = [
+        f"known fact {name} = {value}" if name else value
+        for name, value in [
+            *sorted(example.given.items()),
+            *([("", f"judged as of {example.at}")] if example.at != "end" else []),
+            *([("", f"assuming {example.assume}")] if example.assume != "complete" else []),
+            *([("", f"the flow ends with {', '.join(example.ends)}")] if example.ends else []),
+            *([("", f"the flow gives up after {example.gives_up}")] if example.gives_up else []),
+            *([("", "no records were given")] if not example.records else []),
+        ]
+    ]
+    if told:
+        yield from (f"({'; '.join(str(t) for t in told)})", "")
+
+
+def _yaml(fragments: Mapping[str, Any]) -> Iterator[str]:
+    for part, content in fragments.items():
+        yield f"{part}:"
+        if isinstance(content, list):
+            for item in content:
+                (kind, parameters), *_ = item.items()
+                yield f"  - {kind}: {_flow(parameters)}"
+        else:
+            for name, value in content.items():
+                yield f"  {name}: {_flow(value)}"
+
+
+def _flow(value: Any) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True)
+    return text.removesuffix("\n...\n").rstrip("\n")
+
+
+def _plain(value: Any) -> Any:
+    """Data as YAML would say it: only what differs from the defaults."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            f.name.rstrip("_"): _plain(getattr(value, f.name))
+            for f in fields(value)
+            if f.default is MISSING or getattr(value, f.name) != f.default
+            if getattr(value, f.name) not in ({}, ())
+        }
+    if isinstance(value, Mapping):
+        return {str(k).rstrip("_") if isinstance(k, str) else k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+# ---- command line
+
+
+def cli_page() -> str:
+    """What `--help` says of every command."""
+    lines = [
+        MADE,
+        "# The command line",
+        "",
+        "Every option has an environment variable (`VERIFIER_CHECK_SPANS`) and may stand in `verifier.toml`",
+        "(`[check]`, `spans = [...]`) or under `[tool.verifier]` in `pyproject.toml`.",
+        "",
+    ]
+    for name, command in [("verifier", cli), *((f"verifier {n}", c) for n, c in sorted(cli.commands.items()))]:
+        parent = click.Context(cli, info_name="verifier", terminal_width=80, **cli.context_settings)
+        ctx = parent if command is cli else click.Context(command, info_name=name.split(" ")[1], parent=parent)
+        lines += [f"## {name}", "", "```text", *command.get_help(ctx).splitlines(), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def main() -> None:
+    """Writes every page."""
+    for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {path.relative_to(HERE.parent)}")
+
+
+if __name__ == "__main__":
+    main()
