@@ -7,7 +7,7 @@ values: an occurrence that is sure, one that may be (`Maybe`), and none; a value
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import translate
 from typing import Literal
 
@@ -16,7 +16,7 @@ from verifier.flows import Flow, Row, RowId
 from verifier.shape import Conditions, Fact, FactRef, Scalar, Shape, Step, Times, duration_ns, split_point, times_range
 from verifier.spans import Observation, Record, Span, Value, consumes, destination, dig, first, message_ids, own
 from verifier.values import Truth, canonical, holds, number
-from verifier.verdict import Evidence, Unreadable
+from verifier.verdict import Absence, Evidence, Unreadable
 
 State = Literal["known", "absent", "unreadable"]
 
@@ -108,6 +108,7 @@ class BoundFlow:
     maybes: Mapping[str, tuple[Maybe, ...]] = field(default_factory=dict)
     inside: Callable[[Observation], Truth] = lambda _: True
     doubtful: tuple[Maybe, ...] = ()
+    unfinished: tuple[Observation, ...] = ()
     _facts: dict[str, Known] = field(default_factory=dict)
     _records_of: dict[RowId, tuple[Record, ...]] = field(default_factory=dict)
 
@@ -294,6 +295,24 @@ class BoundFlow:
                 value = place.map.get(word, None if missing else place.map.get("else", value))
             if value is not None and value != "":
                 yield Observation(row=record), value
+
+    def running(self, absence: Absence, until_ns: int) -> int | None:
+        """When an observation ends that has begun by `until_ns`, is not finished, and would break the absence."""
+        matches = [_matcher(replace(self.shape.steps[step], status="any")) for step in absence.steps]
+        ends = [
+            o.last_ns
+            for o in self.unfinished
+            if o.first_ns <= until_ns
+            and (
+                any(
+                    m(o)
+                    for m, step in zip(matches, absence.steps, strict=True)
+                    if self.shape.steps[step].sort == o.sort
+                )
+                or (absence.records if isinstance(o.row, Record) else absence.spans)
+            )
+        ]
+        return max(ends, default=None)
 
     # ---- evidence
 

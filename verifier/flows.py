@@ -29,13 +29,15 @@ class Member:
     """One row of a flow, why it belongs there, and through which other row.
 
     `weak`: it belongs, or the row does through which it belongs, only because an alias, the rows below it or links
-    seemed to lead to one key: a row that was not seen could lead to another one and prove that wrong.
+    seemed to lead to one key: a row that was not seen could lead to another one and prove that wrong. `by_alias`: one
+    of these was an alias, the weakest of all.
     """
 
     row: Row
     why: Why
     through: RowId | None = None
     weak: bool = False
+    by_alias: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,7 @@ class _Closure:
         self.why: list[Why | None] = [None] * n
         self.through: list[int | None] = [None] * n
         self.weak = [False] * n
+        self.by_alias = [False] * n
         self.several: dict[int, set[str]] = {}  # rows that lead to several keys
         self.index: dict[RowId, int] = {row.id: i for i, row in enumerate(self.rows)}
         self.parent = [self.index.get(row.parent) if row.parent else None for row in self.rows]
@@ -165,6 +168,7 @@ class _Closure:
     def _assign(self, i: int, key: str, why: Why, through: int | None) -> None:
         self.key[i], self.why[i], self.through[i] = key, why, through
         self.weak[i] = why in WEAK or (through is not None and self.weak[through])
+        self.by_alias[i] = why == "alias" or (through is not None and self.by_alias[through])
 
     # 2 to 5
     def _spread(self) -> None:
@@ -322,7 +326,8 @@ class _Closure:
             key, through = self.key[i], self.through[i]
             via = self.rows[through].id if through is not None else None
             if key is not None:
-                members[key].append(Member(row=row, why=self.why[i] or "own", through=via, weak=self.weak[i]))
+                why, weak, by_alias = self.why[i] or "own", self.weak[i], self.by_alias[i]
+                members[key].append(Member(row=row, why=why, through=via, weak=weak, by_alias=by_alias))
                 for alias in self.correlation.aliases:
                     value = own(row, self.names[alias])
                     if value is not None:

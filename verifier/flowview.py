@@ -65,7 +65,7 @@ def head(flow: Flow) -> Iterator[str]:
     for alias, values in flow.aliases.items():
         yield f"  {clean(alias)}"
         yield from (f"    {clean(value)}" for value in values)
-    weak = sum(m.weak for m in flow.members)
+    weak = sum(m.by_alias for m in flow.members)
     if weak:
         yield f"  by alias only: {_count(weak, 'row')} (no proof where evidence may be lost)"
     if flow.shared:

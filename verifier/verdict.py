@@ -52,11 +52,14 @@ class Evidence:
 class Absence:
     """No further occurrence of these steps in this flow before `until_ns` (None: before the flow ends).
 
-    Without steps it speaks of rows: `spans` and `records` say of which.
+    Without steps it speaks of rows: `spans` and `records` say of which. `since_ns`: nothing before that counts.
+    `but_maybes`: what may be an occurrence is already counted in.
     """
 
     steps: tuple[str, ...] = ()
     until_ns: int | None = None
+    since_ns: int | None = None
+    but_maybes: bool = False
     spans: bool = False
     records: bool = False
 

@@ -57,7 +57,7 @@ def verdict(kind: str, sketch: str, *, assume: str = "complete", at: str = "end"
     ],
 )
 def test_a_rule_sees_what_is_in_its_scope_and_nothing_else(kind: str, scope: dict[str, Any], expected: str) -> None:
-    """`one` at 0, `two` at 10 and `one` at 20 ms: after any, before the first, between two; never entered is vacuous."""
+    """`one` at 0, `two` at 10, `one` at 20 ms: after any, before the first, between two; never entered is vacuous."""
     assert verdict(kind, THREE, **scope) == expected
 
 
@@ -101,7 +101,7 @@ def test_what_was_seen_in_a_scope_is_sure_whatever_is_lost() -> None:
 
 def test_a_move_that_lacks_the_one_before_is_not_sure_where_the_scope_may_begin_earlier() -> None:
     """The record that opens the scope may be lost; with it the first move would count."""
-    text = "a : x @ 0..9ms\n  * move @ 1ms from=new to=open\n  * move @ 5ms from=open to=done\n[t 0:1] @ 3ms"
+    text = "a : x @ 0..99ms\n  * move @ 10ms from=new to=open\n  * move @ 50ms from=open to=done\n[t 0:1] @ 30ms"
     assert verdict("conforms", text, machine="door", after="sent") == "violated"
     assert verdict("conforms", text, machine="door", after="sent", assume="records=lossy") == "inconclusive"
     assert (

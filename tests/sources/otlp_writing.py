@@ -230,7 +230,7 @@ PACKINGS = {
     "plain": lambda data: data,
     "gzip": gzip.compress,
     "gzip of two members": lambda data: b"".join(map(gzip.compress, halves(data))),
-    "gzip with padding": lambda data: gzip.compress(data) + b"\0" * 512,
+    "gzip with padding": lambda data: gzip.compress(data, mtime=0) + b"\0" * 512,
     "zstd": zstd,
     "zstd of two frames": lambda data: b"".join(map(zstd, halves(data))),
 }

@@ -21,7 +21,7 @@ def test_every_file_is_read_in_any_form(tmp_path):
     """Directly in it or deeper inside, each told by its content."""
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "a.txt").write_bytes(FORMS["json lines"](RICH[0]))
-    (tmp_path / "deep" / "b.json").write_bytes(gzip.compress(FORMS["protobuf, big-endian lengths"](RICH[1])))
+    (tmp_path / "deep" / "b.json").write_bytes(gzip.compress(FORMS["protobuf, big-endian lengths"](RICH[1]), mtime=0))
     (tmp_path / "deep" / "er" / "c").write_bytes(zstd(FORMS["json document"](RICH[2])))
     reading = read_spans(str(tmp_path))
     assert reading.spans == RICH
@@ -58,7 +58,7 @@ def test_a_file_that_claims_to_hold_spans_is_not_skipped(tmp_path):
     (tmp_path / "a").write_bytes(json_lines(*RICH))
     (tmp_path / "b").write_bytes(json_lines(make_span(9, trace_id="7")))
     (tmp_path / "c").write_bytes(b'{"resourceSpans":[{"reso')
-    (tmp_path / "d").write_bytes(gzip.compress(json_lines(*RICH))[:12])
+    (tmp_path / "d").write_bytes(gzip.compress(json_lines(*RICH), mtime=0)[:12])
     reading = read_spans(str(tmp_path))
     assert reading.spans == RICH
     assert kinds(reading, tmp_path) == [("bad_span", "b:1"), ("truncated", "c:1"), ("truncated", "d")]
@@ -103,7 +103,7 @@ def test_a_file_under_two_names_is_read_once(tmp_path):
 
 def test_a_file_that_breaks_off_fails_the_reading_but_not_the_others(tmp_path):
     """The rest of the folder is read, and the reading says what failed."""
-    (tmp_path / "a").write_bytes(gzip.compress(json_lines(RICH[0])) + b"garbage")
+    (tmp_path / "a").write_bytes(gzip.compress(json_lines(RICH[0]), mtime=0) + b"garbage")
     (tmp_path / "b").write_bytes(json_lines(*RICH[1:]))
     reading = read_spans(str(tmp_path))
     assert reading.spans == RICH

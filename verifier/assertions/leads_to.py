@@ -55,10 +55,12 @@ class LeadsTo(Rule):
         due = None
         if self.within is not None:
             due = flow.due_ns(a, flow.duration(self.within), (then,), business=business)
-        absences: tuple[Absence, ...] = (Absence(steps=(then,), until_ns=due),)
+        begun = flow.clocks.when(At(of=a.of.of, edge=a.edge)).lo
+        absences: tuple[Absence, ...] = (
+            Absence(steps=(then,), until_ns=due, since_ns=begun - flow.clocks.uncertainty_ns),
+        )
         if flow.shape.steps[step].identity:  # an earlier one, equal to it, may have been answered
-            until = flow.clocks.when(At(of=a.of.of, edge=a.edge)).lo
-            absences = (*absences, Absence(steps=(step,), until_ns=until))
+            absences = (*absences, Absence(steps=(step,), until_ns=begun))
         trigger = flow.evidence(step, a.of)
         if None in truths:
             return [self._unsure(flow, a, candidates[truths.index(None)], absences)]

@@ -28,7 +28,8 @@ class Occurs(Rule):
     for_each: tuple[AttributeName, ...] = ()
 
     def check(self, flow: BoundFlow) -> Result:
-        occurrences, absence = flow.occurrences[self.step], Absence(steps=(self.step,))
+        occurrences = flow.occurrences[self.step]
+        absence = Absence(steps=(self.step,), but_maybes=not self.for_each)  # they are counted
         bounds = flow.times(self.times)
         if isinstance(bounds, Unreadable):
             return Result(findings=(bounds,), activated=True)
@@ -84,7 +85,7 @@ class Occurs(Rule):
                     group=group,
                     due_ns=flow.ends_ns,
                     evidence=evidence,
-                    absences=(Absence(steps=(self.step,)),),
+                    absences=(Absence(steps=(self.step,), but_maybes=group is None),),
                     anomaly="lost event",
                 )
             ]

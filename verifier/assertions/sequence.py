@@ -190,8 +190,8 @@ class Sequence(Rule):
         hops = self._hops()
         name, hop = hops[i]
         absences = [Absence(steps=tuple(n for n, _ in hops))]
-        given_up = flow.until_ns == flow.ends_ns  # then it is judged as it is
-        if i and hop is not None and flow.until_ns is not None and not given_up:
+        over = flow.shape.flow.ends is not None or flow.until_ns == flow.ends_ns  # then it is judged as it is
+        if i and hop is not None and flow.until_ns is not None and not over:
             limit, business = flow.duration(hop.within), hop.clock == "business"
             due = max(flow.due_ns(points[i - 1][j], limit, (name,), business=business) for j in reached[i - 1])
             if due > flow.until_ns:

@@ -110,6 +110,9 @@ class Sight:
             return Proof(state="open", until_ns=flow.ends_ns, why="the flow is not over")
         if until > self.at_ns:
             return Proof(state="open", until_ns=until, why="it may yet come")
+        running = flow.running(absence, until)
+        if running is not None:
+            return Proof(state="open", until_ns=running, why="it has begun, and its span is not finished")
         return self._lost(flow, own_losses, services, topics, until) or Proof(
             state="proven", premises=self._premises(services, topics, until)
         )
@@ -117,8 +120,12 @@ class Sight:
     @staticmethod
     def _maybes(absence: Absence, flow: BoundFlow) -> Iterable[Maybe]:
         """What may be one of those that are said to be absent."""
+        if absence.but_maybes:
+            return
         for step in absence.steps:
-            yield from flow.maybes.get(step, ())
+            for m in flow.maybes.get(step, ()):
+                if absence.since_ns is None or m.of.last_ns >= absence.since_ns:
+                    yield m
         for m in flow.doubtful:
             if absence.records if isinstance(m.of.row, Record) else absence.spans:
                 yield m

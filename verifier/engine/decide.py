@@ -14,11 +14,12 @@ premises. The first row of the table that applies to a claim holds:
     absences, all proven                                    violated / satisfied, with premises
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verifier.binding import BoundFlow, Maybe
 from verifier.engine.complete import Proof, Sight
+from verifier.flows import Member, RowId
 from verifier.spans import Loss, Observation
 from verifier.verdict import (
     WORST_FIRST,
@@ -48,11 +49,11 @@ class Decision:
 
 @dataclass(slots=True, kw_only=True)
 class Table:
-    """The table for one flow: `own_losses` are the signs of loss in the flow itself, `weak` its rows by alias only."""
+    """The table for one flow: `own_losses` are the signs of loss in the flow itself, `weak` its rows by a guess."""
 
     sight: Sight
     own_losses: tuple[Loss, ...] = ()
-    weak: frozenset[tuple[str, ...]] = frozenset()
+    weak: Mapping[RowId, Member] = field(default_factory=dict)
     _lossy: dict[str, str | None] = field(default_factory=dict)
 
     def decide(self, flow: BoundFlow, result: Result) -> Decision:
@@ -77,9 +78,9 @@ class Table:
             return Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=finding.doubt, settled_by=settled)
         if obstacle is not None:
             return _obstructed(finding, obstacle)
-        by_alias = self._by_alias(flow, finding.evidence)
-        if by_alias is not None:
-            return Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=by_alias)
+        guessed = self._guessed(flow, finding.evidence, breaks=True)
+        if guessed is not None:
+            return Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=guessed)
         premises = tuple(dict.fromkeys(p for proof in proofs for p in proof.premises))
         return Judged(finding=finding, verdict=Verdict.VIOLATED, premises=premises)
 
@@ -89,8 +90,8 @@ class Table:
         obstacle = _first_obstacle(proofs)
         if obstacle is not None and obstacle.state == "open":
             return Decision(verdict=Verdict.PENDING, due_ns=obstacle.until_ns)
-        by_alias = None if absences else self._by_alias(flow, result.evidence)
-        if obstacle is None and by_alias is None:
+        guessed = None if absences else self._guessed(flow, result.evidence, breaks=False)
+        if obstacle is None and guessed is None:
             premises = tuple(dict.fromkeys(p for proof in proofs for p in proof.premises))
             return Decision(verdict=verdict, premises=premises)
         finding: Finding
@@ -102,14 +103,18 @@ class Table:
         judged = Judged(
             finding=finding,
             verdict=Verdict.INCONCLUSIVE,
-            reason=obstacle.why if obstacle is not None else by_alias,
+            reason=obstacle.why if obstacle is not None else guessed,
             settled_by=obstacle.settled_by if obstacle is not None else None,
         )
         return Decision(verdict=Verdict.INCONCLUSIVE, findings=(judged,))
 
-    def _by_alias(self, flow: BoundFlow, evidence: tuple[Evidence, ...]) -> str | None:
-        """Why evidence that belongs here only by an alias supports nothing, where evidence may be lost."""
-        weak = next((e.of for e in evidence if tuple(map(str, e.of.row.id)) in self.weak), None)
+    def _guessed(self, flow: BoundFlow, evidence: tuple[Evidence, ...], *, breaks: bool) -> str | None:
+        """Why evidence that belongs here only by a guess supports nothing, where evidence may be lost.
+
+        A violation rests on no guess at all; a chain that was seen may rest on what a row led to, not on an alias.
+        """
+        guesses = (self.weak[e.of.row.id] for e in evidence if e.of.row.id in self.weak)
+        weak = next((m for m in guesses if breaks or m.by_alias), None)
         if weak is None:
             return None
         if "" not in self._lossy:
@@ -117,10 +122,9 @@ class Table:
         why = self._lossy[""]
         if why is None:
             return None
-        member = next((m for m in flow.flow.members if m.row.id == weak.row.id), None)
         how = {"alias": "its " + " or ".join(flow.shape.flow.aliases), "children": "what it led to", "link": "a link"}
-        way = how.get(member.why, f"its {member.why}") if member is not None else "an alias"
-        return f"{weak.name} belongs to this flow only by {way}, and {why}"
+        name = Observation(row=weak.row).name
+        return f"{name} belongs to this flow only by {how.get(weak.why, f'its {weak.why}')}, and {why}"
 
 
 def _first_obstacle(proofs: Sequence[Proof]) -> Proof | None:

@@ -7,7 +7,7 @@ flow is none of its business.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from verifier.binding import BoundFlow, bind
+from verifier.binding import BoundFlow, bind, observations
 from verifier.clock import UNCERTAINTY_NS, Clocks, Jump
 from verifier.engine.complete import Sight, losses_of
 from verifier.engine.decide import Decision, Table
@@ -62,8 +62,12 @@ def judge(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scala
     if applies is False:
         return None
     _bind(bound, setting)
+    kept = {m.row.id for m in cut.members}
+    bound.unfinished = tuple(
+        o for o in observations(m.row for m in flow.members if m.row.id not in kept) if o.first_ns <= sight.at_ns
+    )
     own_losses = (*_orphans(flow, cut), *losses_of(m.row for m in cut.members))
-    weak = frozenset(tuple(map(str, m.row.id)) for m in cut.members if m.weak)
+    weak = {m.row.id: m for m in cut.members if m.weak}
     table = Table(sight=sight, own_losses=own_losses, weak=weak)
     rules = tuple(
         _rule(table, bound, rule, name, str(shape.places[i]) if shape.places else None)

@@ -145,7 +145,7 @@ def _unordered(flow: BoundFlow, first: str, last: str, p: PointOf, unsure: tuple
 
 def _shown(result: Result, bound: Evidence) -> Result:
     """The result, with the occurrence that bounds its scope shown in every finding."""
-    return replace(result, findings=tuple(replace(f, evidence=(bound, *f.evidence)) for f in result.findings))
+    return replace(result, findings=tuple(replace(f, evidence=(*f.evidence, bound)) for f in result.findings))
 
 
 def _resting(
