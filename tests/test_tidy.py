@@ -23,7 +23,7 @@ from verifier.shape import Rule
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "verifier"
-MOST_LINES = 450  # 400 is the house rule; it becomes the number here when no file is longer
+MOST_LINES = 400
 
 # ring: room: modules. A name that ends in ".*" stands for every file of that folder.
 RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
@@ -39,6 +39,10 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
             "wording",
             "wording.*",
             "values",
+            "steps",
+            "routes",
+            "facts",
+            "options",
             "binding",
         )
     },

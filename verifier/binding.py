@@ -4,17 +4,27 @@ In: a `Flow`, a `Shape`, the flow's `Clocks`. Out: `BoundFlow`, all that an asse
 values: an occurrence that is sure, one that may be (`Maybe`), and none; a value that is known, absent, or unreadable.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import translate
 from typing import Literal
 
 from verifier.clock import At, Clocks, Interval, Order
+from verifier.facts import Known, find_fact
 from verifier.flows import Flow, Row, RowId
-from verifier.shape import Conditions, Fact, FactRef, Scalar, Shape, Step, Times, duration_ns, split_point, times_range
-from verifier.spans import Observation, Record, Span, Value, consumes, destination, dig, first, message_ids, own
+from verifier.shape import FactRef, Scalar, Shape, Step, Times, duration_ns, split_point, times_range
+from verifier.spans import (
+    MessageId,
+    Observation,
+    Record,
+    Span,
+    Value,
+    consumes,
+    destination,
+    message_ids,
+    own,
+)
+from verifier.steps import event_holds, matcher, observations
 from verifier.values import Truth, canonical, holds, number
 from verifier.verdict import Absence, Evidence, Unreadable
 
@@ -63,23 +73,6 @@ class Maybe:
     order: Order | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the flow says of a fact: `state` known, unknown or contradictory; every place with its answer."""
-
-    state: Literal["known", "unknown", "contradictory"]
-    value: Scalar | None = None
-    places: tuple[tuple[str, Value, Observation | None], ...] = ()
-    asked: tuple[str, ...] = ()
-
-    def sentence(self) -> str:
-        """Its state in words, with every place and what it says."""
-        if self.state == "unknown":
-            return "no place answers: " + ", ".join(self.asked) if self.asked else "nothing says it"
-        said = "; ".join(f"{place} says {canonical(value)}" for place, value, _ in self.places)
-        return f"its places disagree: {said}" if self.state == "contradictory" else said
-
-
 @dataclass(frozen=True, slots=True)
 class PointOf:
     """The start or end of an occurrence."""
@@ -111,6 +104,7 @@ class BoundFlow:
     unfinished: tuple[Observation, ...] = ()
     _facts: dict[str, Known] = field(default_factory=dict)
     _records_of: dict[RowId, tuple[Record, ...]] = field(default_factory=dict)
+    _by_message: dict[MessageId, dict[tuple[str, int, int], Record]] = field(default_factory=dict)
 
     # ---- steps
 
@@ -240,65 +234,30 @@ class BoundFlow:
         return known
 
     def _find_message(self, span: Span) -> tuple[Record, ...]:
-        records, ids = self.flow.records, message_ids(span)
+        if not self._by_message:
+            for record in self.flow.records:
+                for m in (*message_ids(record), ("topic", record.topic)):
+                    self._by_message.setdefault(m, {})[record.id] = record
+        ids = message_ids(span)
         for sort in ("offset", "event"):
-            wanted = {m for m in ids if m[0] == sort}
-            found = tuple(r for r in records if wanted & set(message_ids(r)))
+            found = {i: r for m in ids if m[0] == sort for i, r in self._by_message.get(m, {}).items()}
             if found:
-                return found
+                return tuple(r for _, r in sorted(found.items()))
         topic = destination(span)
         if ids or topic is None or not consumes(span) or not self.clocks.records_complete(topic):
             return ()
-        return tuple(r for r in records if r.topic == topic)
+        return tuple(r for _, r in sorted(self._by_message.get(("topic", topic), {}).items()))
 
     def fact(self, name: str) -> Known:
         """What the flow says of a fact, from all its places."""
         known = self._facts.get(name)
         if known is None:
-            known = self._facts[name] = self._find_fact(name)
+            known = self._facts[name] = find_fact(name, self.shape, self.flow, self.given)
         return known
-
-    def _find_fact(self, name: str) -> Known:
-        places: list[tuple[str, Value, Observation | None]] = []
-        if name in self.given:
-            places.append(("given from outside", self.given[name], None))
-        facts = self.shape.facts.get(name, ())
-        for place in facts:
-            for o, value in self._answers(place):
-                if not any(p == str(place) and canonical(v) == canonical(value) for p, v, _ in places):
-                    places.append((str(place), value, o))
-        asked = tuple(str(place) for place in facts)
-        values = {canonical(v): v for _, v, _ in places}
-        if not values:
-            return Known(state="unknown", asked=asked)
-        if len(values) > 1:
-            return Known(state="contradictory", places=tuple(places), asked=asked)
-        value = next(iter(values.values()))
-        scalar = value if isinstance(value, bool | int | float | str) else canonical(value)
-        return Known(state="known", value=scalar, places=tuple(places), asked=asked)
-
-    def _answers(self, place: Fact) -> Iterable[tuple[Observation, Value]]:
-        if place.attribute is not None:
-            names = self.shape.attributes.get(place.attribute, (place.attribute,))
-            for o in observations(m.row for m in self.flow.members):
-                value = first(o.event.attributes, names) if o.event else own(o.row, names)
-                if value is not None and value != "" and not isinstance(value, Mapping | tuple):
-                    yield o, value
-            return
-        for record in self.flow.records:
-            if record.topic != place.record or not record.value:
-                continue
-            value = dig(record.value, place.field or "")
-            if place.map is not None:
-                missing = value is None or value == ""
-                word = "null" if missing else canonical(value)
-                value = place.map.get(word, None if missing else place.map.get("else", value))
-            if value is not None and value != "":
-                yield Observation(row=record), value
 
     def running(self, absence: Absence, until_ns: int) -> int | None:
         """When an observation ends that has begun by `until_ns`, is not finished, and would break the absence."""
-        matches = [_matcher(replace(self.shape.steps[step], status="any")) for step in absence.steps]
+        matches = [matcher(replace(self.shape.steps[step], status="any")) for step in absence.steps]
         ends = [
             o.last_ns
             for o in self.unfinished
@@ -321,7 +280,7 @@ class BoundFlow:
         o = of.of if isinstance(of, Occurrence) else of
         return Evidence(role=role, of=o, start=self.clocks.when(At(of=o)), end=self.clocks.when(At(of=o, edge="end")))
 
-    def some(self, *points: str, most: int = 8) -> tuple[Evidence, ...]:
+    def some(self, *points: str, most: int = 3) -> tuple[Evidence, ...]:
         """Some occurrences of each point, as evidence."""
         return tuple(
             self.evidence(split_point(p)[1], o) for p in points for o in self.occurrences[split_point(p)[1]][:most]
@@ -338,7 +297,7 @@ def bind(flow: BoundFlow) -> BoundFlow:
     for o in observations(m.row for m in flow.flow.shared):
         by_sort[o.sort, True].append(o)
     for name, step in flow.shape.steps.items():
-        matches = _matcher(step)
+        matches = matcher(step)
         yes: list[Observation] = []
         unsure: list[Maybe] = []
         for o in by_sort[step.sort, False] + (by_sort[step.sort, True] if step.shared else []):
@@ -353,35 +312,6 @@ def bind(flow: BoundFlow) -> BoundFlow:
         maybe[name] = tuple(sorted(unsure, key=lambda m: (m.of.first_ns, m.of.id)))
     flow.occurrences, flow.maybes = sure, maybe
     return flow
-
-
-def observations(rows: Iterable[Row]) -> Iterable[Observation]:
-    """Every observation that these rows hold: spans, their events, records."""
-    for row in rows:
-        yield Observation(row=row)
-        if isinstance(row, Span):
-            for n, event in enumerate(row.events):
-                yield Observation(row=row, event=event, index=n)
-
-
-def _matcher(step: Step) -> Callable[[Observation], bool]:
-    exact = frozenset(n for n in step.names if not any(c in n for c in "*?["))
-    globs = [re.compile(translate(n)) for n in step.names if n not in exact]
-
-    def matches(o: Observation) -> bool:
-        if o.name not in exact and not any(g.match(o.name) for g in globs):
-            return False
-        if step.service is not None and o.row.service != step.service:
-            return False
-        if not isinstance(o.row, Span):
-            return True
-        if step.kind is not None and o.row.kind != step.kind:
-            return False
-        if step.sort == "event":
-            return step.status != "error" or o.row.status == "error"
-        return step.status == "any" or (o.row.status == "error") == (step.status == "error")
-
-    return matches
 
 
 def _conditions(flow: BoundFlow, name: str, step: Step, o: Observation) -> Maybe | Literal[False] | None:
@@ -399,7 +329,7 @@ def _conditions(flow: BoundFlow, name: str, step: Step, o: Observation) -> Maybe
         for event in o.row.events:
             if event.name != step.except_.event:
                 continue
-            truth = _event_holds(event.attributes, step.except_.where)
+            truth = event_holds(event.attributes, step.except_.where)
             if truth:
                 return False
             if truth is None:
@@ -407,11 +337,6 @@ def _conditions(flow: BoundFlow, name: str, step: Step, o: Observation) -> Maybe
         if o.row.dropped_events and doubt is None:
             doubt = Maybe(step=name, of=o, attribute=step.except_.event, why="events of the span were dropped")
     return doubt
-
-
-def _event_holds(attributes: Mapping[str, Value], where: Conditions) -> Truth:
-    answers = [holds(attributes.get(name), condition) for name, condition in where.items()]
-    return False if False in answers else None if None in answers else True
 
 
 def _once(flow: BoundFlow, name: str, step: Step, found: list[Observation]) -> tuple[Occurrence, ...]:

@@ -8,14 +8,14 @@ flows, rows that several flows share, and strays.
 Whole rounds, strongest evidence first, each computed from the round before: no order of rows can change the result.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from verifier.routes import routed, routes_of
 from verifier.shape import Correlation
-from verifier.spans import PATH, MessageId, Record, Span, first, message_ids, own
+from verifier.spans import MessageId, Record, Span, message_ids, own
 
 Why = Literal["own", "parent", "children", "message", "link", "alias", "shared"]
 WEAK: frozenset[Why] = frozenset({"alias", "children", "link"})
@@ -161,7 +161,7 @@ class _Closure:
                     continue
                 value = next(iter(keys), None)
             if (value is None or isinstance(value, Mapping)) and isinstance(row, Span):
-                value = _routed(row, routes)
+                value = routed(row, routes)
             if value is not None and not isinstance(value, Mapping):
                 self._assign(i, str(value), "own", None)
 
@@ -369,36 +369,3 @@ def sort_key(row: Row) -> tuple[int, str, str, int]:
     if isinstance(row, Span):
         return (row.start_ns, row.trace_id, row.span_id, 0)
     return (row.seen_ns if row.made_ns is None else row.made_ns, row.topic, f"{row.partition:09d}", row.offset)
-
-
-def routes_of(correlation: Correlation) -> tuple[re.Pattern[str], ...]:
-    """Each route as a pattern whose group `key` is the key; other names in braces match anything but a slash."""
-    out = []
-    for route in correlation.routes:
-        parts = re.split(r"(\{\w+\})", route)
-        pattern = "".join(
-            "(?P<key>[^/?]+)" if p == f"{{{correlation.key}}}" else "[^/?]+" if p.startswith("{") else re.escape(p)
-            for p in parts
-        )
-        out.append(re.compile(pattern))
-    return tuple(out)
-
-
-def _routed(span: Span, routes: Sequence[re.Pattern[str]]) -> str | None:
-    """The key in the span's path, if one of the routes has it; a template (`{batch_id}`, `:id`, `*`) is no key."""
-    if not routes:
-        return None
-    from urllib.parse import unquote, urlsplit  # costs more to load than the rest of this module
-
-    texts = [str(v) for name in PATH if (v := first(span.attributes, (name,))) is not None]
-    texts.append(span.name.split(" ", 1)[-1])
-    for text in texts:
-        try:
-            path = urlsplit(text).path
-        except ValueError:
-            continue
-        for route in routes:
-            match = route.fullmatch(path)
-            if match and (key := unquote(match["key"]))[0] not in "{:<*[(":
-                return key
-    return None

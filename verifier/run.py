@@ -7,21 +7,20 @@ In: shapes, where spans and records are, what is assumed. Out: a `Report`.
 
 import difflib
 import gc
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from os import PathLike, fspath
 from typing import BinaryIO
 
-from verifier.clock import UNCERTAINTY_NS, Interval, Jump, jumps_of
+from verifier.clock import UNCERTAINTY_NS, jumps_of
 from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
 from verifier.engine.judge import Outcome, Setting, as_of, judge
 from verifier.engine.plan import Plan, groups, names_of, plan
 from verifier.errors import SpecError, UsageError
 from verifier.flows import Flow, Gathering, Row, gather
-from verifier.shape import Scalar, Shape, duration_ns
+from verifier.options import Expected, parse_at, parse_duration, parse_expect, parse_jump
+from verifier.shape import Shape, duration_ns
 from verifier.sources import merge as merge_readings
 from verifier.sources import read_records, read_spans
 from verifier.spans import Loss, Observation, Reading, Record, Span
@@ -58,15 +57,6 @@ class Evidence:
     def last_ns(self) -> int:
         """The last moment that it tells of; 0 if there is nothing."""
         return max((Observation(row=r).last_ns for r in self.rows), default=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """A flow that must be there, with facts known from outside."""
-
-    name: str
-    key: str
-    facts: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 def read(
@@ -135,7 +125,7 @@ def check(
     for e in expected:
         _known_key(e, shapes)
     jumps = tuple(parse_jump(text, n) for n, text in enumerate(clock_jumps))
-    slack = UNCERTAINTY_NS if uncertainty is None else _duration(uncertainty, "uncertainty")
+    slack = UNCERTAINTY_NS if uncertainty is None else parse_duration(uncertainty, "uncertainty")
     evidence = read(spans, records, progress=progress, stdin=stdin)
     at_ns = parse_at(at, evidence.last_ns)
     sight = Sight(
@@ -350,53 +340,6 @@ def _known_key(expected: Expected, shapes: Iterable[Shape]) -> None:
             raise UsageError(f"--expect …,{name}=…: no shape has a fact {name}{hint}")
 
 
-def parse_expect(text: str) -> Expected:
-    """`batch_id=X,class_type=REGULAR`: the key first, then facts; UsageError else."""
-    pairs = [part.partition("=") for part in text.split(",")]
-    if any(not name.strip() or not sep or not value.strip() for name, sep, value in pairs):
-        raise UsageError(f"--expect {text}: expected KEY=VALUE,FACT=VALUE…, e.g. batch_id=b1,class_type=REGULAR")
-    (name, _, key), *facts = ((n.strip(), s, v.strip()) for n, s, v in pairs)
-    return Expected(name=name, key=key, facts={n: v for n, _, v in facts})
-
-
-def parse_at(text: str, last_ns: int) -> int:
-    """`end`, `+26h` after the last observation, or an ISO 8601 time; UsageError else."""
-    if text == "end":
-        return last_ns
-    if text.startswith("+"):
-        return last_ns + _duration(text[1:], "at")
-    return _time(text, f"--at {text}: expected end, +26h, or a time like 2026-11-22T22:05:00Z")
-
-
-def parse_jump(text: str, number: int = 0) -> Jump:
-    """`25h@2026-11-22T22:05:00Z`; UsageError else."""
-    by, sep, at = text.partition("@")
-    if not sep:
-        raise UsageError(f"--clock-jump {text}: expected HOW_FAR@WHEN, e.g. 25h@2026-11-22T22:05:00Z")
-    how_far = _duration(by, "clock-jump")
-    when = _time(at, f"--clock-jump {text}: '{at}' is no time; expected e.g. 2026-11-22T22:05:00Z")
-    return Jump(id=f"--clock-jump {number}", at=Interval(when, when), by=Interval(how_far, how_far))
-
-
-def _time(text: str, problem: str) -> int:
-    match = re.fullmatch(r"(.*?:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?", text.strip())
-    try:
-        moment = datetime.fromisoformat((match[1] if match else text.strip()) + ((match[3] or "") if match else ""))
-    except ValueError as error:
-        raise UsageError(problem) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    fraction = int((match[2] or "0").ljust(9, "0")) if match else 0
-    return int(moment.timestamp()) * 10**9 + fraction
-
-
-def _duration(text: str, option: str) -> int:
-    found = duration_ns(text)
-    if found is None:
-        raise UsageError(f"--{option}: '{text}' is no duration; expected e.g. 5m, 1.5s, 250ms, 26h")
-    return found
-
-
 def _each(given: Input) -> Sequence[str | Reading]:
     several = (given,) if isinstance(given, str | PathLike | Reading) else given
     return tuple(one if isinstance(one, Reading) else fspath(one) for one in several)
@@ -413,4 +356,4 @@ def _read(
     return given if isinstance(given, Reading) else reader(given, progress=progress, stdin=stdin)
 
 
-__all__ = ["Evidence", "Expected", "check", "read"]
+__all__ = ["Evidence", "Expected", "check", "parse_at", "parse_expect", "parse_jump", "read"]

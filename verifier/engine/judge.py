@@ -7,7 +7,7 @@ flow is none of its business.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from verifier.binding import BoundFlow, bind, observations
+from verifier.binding import BoundFlow, bind
 from verifier.clock import UNCERTAINTY_NS, Clocks, Jump
 from verifier.engine.complete import Sight, losses_of
 from verifier.engine.decide import Decision, Table
@@ -16,6 +16,7 @@ from verifier.engine.scope import segments
 from verifier.flows import Flow, Member, Row
 from verifier.shape import Condition, FactName, Rule, Scalar
 from verifier.spans import Loss, Observation, Record
+from verifier.steps import observations
 from verifier.values import Truth, holds
 from verifier.verdict import (
     WORST_FIRST,
