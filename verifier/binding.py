@@ -24,7 +24,7 @@ from verifier.spans import (
     message_ids,
     own,
 )
-from verifier.steps import event_holds, matcher, observations
+from verifier.steps import candidates, event_holds, matcher, observations
 from verifier.values import Truth, canonical, holds, number
 from verifier.verdict import Absence, Evidence, Unreadable
 
@@ -164,9 +164,12 @@ class BoundFlow:
         return self._first_before(p, q, self.clocks.made_before)
 
     def _first_before(self, p: PointOf, q: PointOf, ask: Callable[[At, At], Order]) -> Order:
-        ps, qs = ([At(of=o, edge=x.edge) for o in x.of.all] for x in (p, q))
-        # the first of several is before x if any is; x is before the first of several if it is before all
-        order = _all([_any([ask(a, b) for a in ps]) for b in qs])
+        if p.of.again or q.of.again:
+            ps, qs = ([At(of=o, edge=x.edge) for o in x.of.all] for x in (p, q))
+            # the first of several is before x if any is; x is before the first of several if it is before all
+            order = _all([_any([ask(a, b) for a in ps]) for b in qs])
+        else:
+            order = ask(At(of=p.of.of, edge=p.edge), At(of=q.of.of, edge=q.edge))
         if order.answer == "unknown" and p.edge == "start":
             published = {o.row.id for o in p.of.all}
             handled = [self.clocks.one_of(o.row) if o.event is None else frozenset() for o in q.of.all]
@@ -257,6 +260,8 @@ class BoundFlow:
 
     def running(self, absence: Absence, until_ns: int) -> int | None:
         """When an observation ends that has begun by `until_ns`, is not finished, and would break the absence."""
+        if not self.unfinished:
+            return None
         matches = [matcher(replace(self.shape.steps[step], status="any")) for step in absence.steps]
         ends = [
             o.last_ns
@@ -291,16 +296,17 @@ def bind(flow: BoundFlow) -> BoundFlow:
     """Finds every occurrence of every step."""
     sure: dict[str, tuple[Occurrence, ...]] = {}
     maybe: dict[str, tuple[Maybe, ...]] = {}
-    by_sort: dict[tuple[str, bool], list[Observation]] = defaultdict(list)
+    by_name: dict[tuple[str, bool], dict[str, list[Observation]]] = defaultdict(lambda: defaultdict(list))
     for o in observations(m.row for m in flow.flow.members):
-        by_sort[o.sort, False].append(o)
+        by_name[o.sort, False][o.name].append(o)
     for o in observations(m.row for m in flow.flow.shared):
-        by_sort[o.sort, True].append(o)
+        by_name[o.sort, True][o.name].append(o)
     for name, step in flow.shape.steps.items():
         matches = matcher(step)
         yes: list[Observation] = []
         unsure: list[Maybe] = []
-        for o in by_sort[step.sort, False] + (by_sort[step.sort, True] if step.shared else []):
+        named = candidates(step, by_name[step.sort, False])
+        for o in [*named, *candidates(step, by_name[step.sort, True])] if step.shared else named:
             if not matches(o):
                 continue
             doubt = _conditions(flow, name, step, o)

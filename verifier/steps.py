@@ -4,8 +4,9 @@ In: a `Step`. Out: a function that answers for one observation, and what a row h
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import translate
+from functools import cache
 
 from verifier.flows import Row
 from verifier.shape import Conditions, Step
@@ -24,8 +25,7 @@ def observations(rows: Iterable[Row]) -> Iterable[Observation]:
 
 def matcher(step: Step) -> Callable[[Observation], bool]:
     """Whether an observation is of the step, as far as its name, service, kind and status tell."""
-    exact = frozenset(n for n in step.names if not any(c in n for c in "*?["))
-    globs = [re.compile(translate(n)) for n in step.names if n not in exact]
+    exact, globs = _names(step.names)
 
     def matches(o: Observation) -> bool:
         if o.name not in exact and not any(g.match(o.name) for g in globs):
@@ -41,6 +41,20 @@ def matcher(step: Step) -> Callable[[Observation], bool]:
         return step.status == "any" or (o.row.status == "error") == (step.status == "error")
 
     return matches
+
+
+def candidates(step: Step, by_name: Mapping[str, Sequence[Observation]]) -> list[Observation]:
+    """The observations whose name the step could match, out of all of its sort by their names."""
+    exact, globs = _names(step.names)
+    names = by_name if globs else [n for n in by_name if n in exact]
+    return [o for n in names for o in by_name[n]]
+
+
+@cache
+def _names(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
+    """Names as they are, and names with `*`, `?` or `[` as patterns."""
+    exact = frozenset(n for n in names if not any(c in n for c in "*?["))
+    return exact, tuple(re.compile(translate(n)) for n in names if n not in exact)
 
 
 def event_holds(attributes: Mapping[str, Value], where: Conditions) -> Truth:

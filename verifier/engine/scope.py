@@ -95,6 +95,17 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
 
 def _narrow(flow: BoundFlow, inside: Inside, *, role: str) -> BoundFlow:
     """The same flow with only what is inside a scope; what may be inside becomes a `Maybe`."""
+    answered: dict[tuple[str, ...], tuple[Truth, Order | None]] = {}
+
+    def within(o: Observation) -> tuple[Truth, Order | None]:
+        if o.id not in answered:
+            answered[o.id] = inside(o)
+        return answered[o.id]
+
+    return _cut(flow, within, role=role)
+
+
+def _cut(flow: BoundFlow, inside: Inside, *, role: str) -> BoundFlow:
     sure: dict[str, tuple[Occurrence, ...]] = {}
     maybe: dict[str, tuple[Maybe, ...]] = {}
     for name, occurrences in flow.occurrences.items():

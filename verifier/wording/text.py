@@ -10,6 +10,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import accumulate
 
 from verifier.clock import INFINITY_NS, Interval
@@ -53,6 +54,7 @@ def between(took: Interval) -> str:
     return duration(took.lo) if took.lo == took.hi else f"{duration(took.lo)} to {duration(took.hi)}"
 
 
+@lru_cache(maxsize=4096)  # a run's first and last moments stand in every premise
 def moment(ns: int) -> str:
     """A moment as ISO 8601 in UTC, to the microsecond; to the nanosecond where it needs it."""
     seconds, rest = divmod(ns, 10**9)
