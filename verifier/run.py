@@ -160,10 +160,8 @@ def _judge_groups(
     for group in groups(shapes):
         gathering = gather(evidence.spans, evidence.records, correlation=group[0].flow, attributes=names_of(group[0]))
         chosen = _chosen(gathering, group[0], flows, correlation_ids, expected, tally.notes)
-        hidden = _hidden(gathering)
-        if hidden:
-            setting = replace(setting, sight=replace(sight, losses=(*sight.losses, *hidden)))
-        _judge_all(tally, [plan(s) for s in group], chosen, setting, expected, progress)
+        here = replace(setting, sight=replace(sight, losses=(*sight.losses, *_hidden(gathering))))
+        _judge_all(tally, [plan(s) for s in group], chosen, here, expected, progress)
         tally.strays.append(gathering)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from verifier.binding import BoundFlow, Maybe
-from verifier.clock import Interval
+from verifier.clock import INFINITY_NS, Interval
 from verifier.errors import UsageError
 from verifier.shape import Step
 from verifier.spans import Loss, Record, Span
@@ -102,6 +102,10 @@ class Sight:
         blind = self._blind(absence, services, topics)
         if blind is not None:
             return blind
+        if until >= INFINITY_NS:
+            return Proof(
+                state="unread", why="when it is due can't be told: an end that it is counted from is not known"
+            )
         latest = until + flow.clocks.uncertainty_ns  # by another clock it may have been in time
         maybe = next((m for m in self._maybes(absence, flow) if m.order or m.of.first_ns <= latest), None)
         if maybe is not None:
