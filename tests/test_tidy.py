@@ -57,7 +57,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "specfile": ("specfile", "speccheck", "specmeaning", "specschema", "specwords", "specyaml"),
     },
     4: {"run": ("run",)},
-    5: {"cli": ("cli",)},
+    5: {"cli": ("cli", "progress")},
 }
 FOUND_BY_NAME = ("assertions.*", "reports.*", "cli")  # nobody imports them by a statement
 NO_INDEX = ("pypi" + ".org", "pythonhosted" + ".org", "/simple" + "/", "index" + "-url", "find" + "-links")

@@ -113,6 +113,15 @@ class BoundFlow:
         edge, step = split_point(point)
         return tuple(PointOf(o, "end" if edge == "end" else "start") for o in self.occurrences.get(step, ()))
 
+    def attempts(self, step: str | None) -> tuple[Observation, ...]:
+        """What would be an occurrence of the step if it had not failed, by time; at most three."""
+        wanted = self.shape.steps.get(step or "")
+        if wanted is None or wanted.sort != "span" or wanted.status != "ok":
+            return ()
+        failed = matcher(replace(wanted, status="error"))
+        rows = [Observation(row=m.row) for m in self.flow.members if isinstance(m.row, Span)]
+        return tuple(o for o in rows if failed(o))[:3]
+
     def count(self, occurrences: Sequence[Occurrence], maybes: int = 0) -> tuple[int, int]:
         """(least, most) distinct occurrences: one whose identity can't be read may or may not be another one."""
         known = sum(o.doubt is None for o in occurrences)

@@ -8,16 +8,17 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import click
 
 from verifier import __version__
 from verifier.errors import SourceError, UsageError, VerifierError
+from verifier.progress import progress_bar
 
 EXIT_USAGE, EXIT_UNDECIDED, EXIT_SOURCE = 2, 3, 4
 CONFIG = ("verifier.toml", "pyproject.toml")
@@ -44,13 +45,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         error.show()
         code = EXIT_USAGE
     except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted")
         code = 130
     except BrokenPipeError:  # the reader of our output has gone; nobody is left to tell
-        sys.stderr.close()
         code = EXIT_UNDECIDED
     except VerifierError as error:
-        _complain(str(error))
         code = EXIT_SOURCE if isinstance(error, SourceError) else EXIT_USAGE
+        _complain(str(error))
+    except OSError as error:
+        code = EXIT_USAGE
+        _complain(f"standard output: can't be written ({error.strerror}); give a file: --report FORM=FILE")
     except MemoryError:
         _complain("out of memory; give fewer files at a time, or a narrower --flow")
         code = EXIT_UNDECIDED
@@ -62,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "run again with VERIFIER_DEBUG=1 and report what it prints"
         )
         code = EXIT_UNDECIDED
-    sys.exit(code or 0)
+    _leave(int(code or 0))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -144,7 +148,8 @@ def check(
     from verifier.specfile import load_all
 
     wanted = [_form(text) for text in reports]
-    with _progress() as progress:
+    _once((*options["spans"], *options["records"]))
+    with progress_bar() as progress:
         report = judge(
             load_all(shapes),
             params=dict(_pair(p) for p in params),
@@ -186,7 +191,8 @@ def flows(
 
     if not spans and not records:
         raise UsageError("nothing to read was given; give --spans FILE or --records FILE, or both")
-    with _progress() as progress:
+    _once((*spans, *records))
+    with progress_bar() as progress:
         evidence = read(spans, records, progress=progress)
     out: list[str] = []
     for group in groups(load_all(shapes or shipped())):
@@ -227,6 +233,12 @@ def schema() -> int:
 # ---- arguments
 
 
+def _once(urls: Sequence[str]) -> None:
+    """Standard input can be read once."""
+    if urls.count("-") > 1:
+        raise UsageError("- is given twice: standard input can be read once; give a file for the other")
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, sep, value = text.partition("=")
     if not sep or not name or not value:
@@ -264,6 +276,8 @@ def _write(report: Any, wanted: Sequence[tuple[str, str | None]], max_explained:
 
 def _screen() -> TextIO:
     """Standard output, with signs that its encoding lacks replaced instead of failing."""
+    if sys.stdout is None:
+        raise UsageError("standard output is closed; give a file: --report FORM=FILE")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     return sys.stdout
@@ -280,12 +294,27 @@ def _again(shapes: Sequence[str], params: Sequence[str], options: Mapping[str, A
     for name, usual in (("at", "end"), ("assume", "complete")):
         if options[name] != usual:
             words += [f"--{name}", options[name]]
+    words += ["--strict"] if options["strict"] else []
     return shlex.join([*words, "--flow", key])
 
 
 def _complain(text: str) -> None:
-    for line in text.splitlines():
-        click.echo(f"verifier: {line}", err=True)
+    """Says it on standard error, if somebody is left to read it."""
+    with suppress(OSError, ValueError, AttributeError):
+        for line in text.splitlines():
+            click.echo(f"verifier: {line}", err=True)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends with this code, also where what is still to be written can't be: the exit code is the verdict."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
 
 
 # ---- configuration
@@ -348,27 +377,3 @@ def _clocks(ctx: click.Context) -> str | None:
     if value is not None and not isinstance(value, str):
         raise UsageError(f'[clocks] uncertainty = {value!r}: expected a duration in quotes, e.g. "5ms"')
     return value
-
-
-# ---- progress
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """A progress bar on standard error while something is read, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(name: str, done: int, total: int | None) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done, total=total)
-
-        yield show

@@ -84,7 +84,7 @@ def rows(flow: Flow, gathering: Gathering) -> Iterator[str]:
         at = moment(Observation(row=member.row).first_ns)
         yield ""
         yield from _entry(member.row, f"  {at[11:23]}  ")
-        yield from wrap(f"{member.why}: {_reason(member, every)}", first=" " * 16, rest=" " * 18)
+        yield from wrap(f"{member.why}: {_reason(member, every, flow)}", first=" " * 16, rest=" " * 18)
 
 
 def about(gathering: Gathering, wanted: str, correlation: Correlation) -> Iterator[str]:
@@ -97,7 +97,7 @@ def about(gathering: Gathering, wanted: str, correlation: Correlation) -> Iterat
                 found = True
                 yield from _entry(member.row, "")
                 yield f"  in {flow.name}={clean(flow.key)}"
-                yield from wrap(f"{member.why}: {_reason(member, every)}", first="  ", rest="    ")
+                yield from wrap(f"{member.why}: {_reason(member, every, flow)}", first="  ", rest="    ")
     for stray in gathering.strays:
         if _is(stray.row, wanted):
             found = True
@@ -132,9 +132,14 @@ def why_not(stray: Stray, correlation: Correlation, *, with_value: bool = True) 
     return f"its {stray.alias}{value} leads to {len(stray.leads_to)} flows, so to none"
 
 
-def _reason(member: Member, every: dict[object, Row]) -> str:
+def _reason(member: Member, every: dict[object, Row], flow: Flow) -> str:
     text = REASONS[member.why]
     through = every.get(member.through) if member.through is not None else None
+    if member.why == "alias":
+        said = member.row.attributes if isinstance(member.row, Span) else member.row.value
+        mine = {(alias, str(said.get(alias))) for alias in flow.aliases}
+        named = [f"{a}={clean(v)}" for a, values in flow.aliases.items() for v in values if (a, v) in mine]
+        text = text.replace("its alias", named[0]) if named else text
     return f"{text} {_named(through)}" if through is not None else text
 
 

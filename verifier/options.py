@@ -37,7 +37,7 @@ def parse_at(text: str, last_ns: int) -> int:
     if text == "end":
         return last_ns
     if text.startswith("+"):
-        return last_ns + parse_duration(text[1:], "at")
+        return last_ns + parse_duration(text[1:], "--at")
     return _time(text, f"--at {text}: expected end, +26h, or a time like 2026-11-22T22:05:00Z")
 
 
@@ -46,7 +46,7 @@ def parse_jump(text: str, number: int = 0) -> Jump:
     by, sep, at = text.partition("@")
     if not sep:
         raise UsageError(f"--clock-jump {text}: expected HOW_FAR@WHEN, e.g. 25h@2026-11-22T22:05:00Z")
-    how_far = parse_duration(by, "clock-jump")
+    how_far = parse_duration(by, "--clock-jump")
     when = _time(at, f"--clock-jump {text}: '{at}' is no time; expected e.g. 2026-11-22T22:05:00Z")
     return Jump(id=f"--clock-jump {number}", at=Interval(when, when), by=Interval(how_far, how_far))
 
@@ -67,5 +67,5 @@ def parse_duration(text: str, option: str) -> int:
     """Nanoseconds of a duration; UsageError else, naming the option."""
     found = duration_ns(text)
     if found is None:
-        raise UsageError(f"--{option}: '{text}' is no duration; expected e.g. 5m, 1.5s, 250ms, 26h")
+        raise UsageError(f"{option}: '{text}' is no duration; expected e.g. 5m, 1.5s, 250ms, 26h")
     return found

@@ -7,16 +7,17 @@ In: shapes, where spans and records are, what is assumed. Out: a `Report`.
 
 import difflib
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import BinaryIO
 
 from verifier.clock import UNCERTAINTY_NS, jumps_of
-from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
+from verifier.engine.complete import Sight, odd_times, parse_assume, sampled, silent_gaps
 from verifier.engine.judge import Outcome, Setting, as_of, judge
 from verifier.engine.plan import Plan, groups, names_of, plan
+from verifier.engine.remarks import absent, cycles, hidden, known_key, unheard
 from verifier.errors import SpecError, UsageError
 from verifier.flows import Flow, Gathering, Row, gather
 from verifier.options import Expected, parse_at, parse_duration, parse_expect, parse_jump
@@ -25,7 +26,8 @@ from verifier.sources import merge as merge_readings
 from verifier.sources import read_records, read_spans
 from verifier.spans import Loss, Observation, Reading, Record, Span
 from verifier.specfile import check_shape, with_params
-from verifier.verdict import FlowVerdict, Report, SourceReport, Verdict, merge
+from verifier.verdict import WORST_FIRST, FlowVerdict, Report, SourceReport, Verdict, merge
+from verifier.wording import moment
 
 Progress = Callable[[str, int, int | None], None]
 Input = str | PathLike[str] | Reading | Sequence[str | PathLike[str] | Reading]
@@ -123,9 +125,9 @@ def check(
         raise UsageError("nothing to read was given; give spans (--spans FILE) or records (--records FILE), or both")
     expected = tuple(e if isinstance(e, Expected) else parse_expect(e) for e in expect)
     for e in expected:
-        _known_key(e, shapes)
+        known_key(e, shapes)
     jumps = tuple(parse_jump(text, n) for n, text in enumerate(clock_jumps))
-    slack = UNCERTAINTY_NS if uncertainty is None else parse_duration(uncertainty, "uncertainty")
+    slack = UNCERTAINTY_NS if uncertainty is None else parse_duration(uncertainty, "[clocks] uncertainty")
     evidence = read(spans, records, progress=progress, stdin=stdin)
     at_ns = parse_at(at, evidence.last_ns)
     sight = Sight(
@@ -134,7 +136,7 @@ def check(
         assume=assumed,
         spans=evidence.spans_given,
         topics=evidence.topics,
-        losses=(*evidence.losses, *sampled(evidence.spans)),
+        losses=(*evidence.losses, *sampled(evidence.spans), *odd_times(evidence.spans)),
         gaps=silent_gaps(evidence.spans),
         failed=tuple(f"{s.url}: {s.failed}" for s in evidence.sources if s.failed),
     )
@@ -159,8 +161,10 @@ def _judge_groups(
     sight = setting.sight
     for group in groups(shapes):
         gathering = gather(evidence.spans, evidence.records, correlation=group[0].flow, attributes=names_of(group[0]))
-        chosen = _chosen(gathering, group[0], flows, correlation_ids, expected, tally.notes)
-        here = replace(setting, sight=replace(sight, losses=(*sight.losses, *_hidden(gathering))))
+        chosen = _chosen(gathering, group[0], flows, correlation_ids, expected, tally)
+        tally.keys.add(group[0].flow.key)
+        tally.notes += [*cycles(gathering), *unheard(group, evidence.spans)]
+        here = replace(setting, sight=replace(sight, losses=(*sight.losses, *hidden(gathering))))
         _judge_all(tally, [plan(s) for s in group], chosen, here, expected, progress)
         tally.strays.append(gathering)
 
@@ -184,6 +188,8 @@ class _Tally:
     strict: bool
     flows: list[FlowVerdict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
     strays: list[Gathering] = field(default_factory=list)
     fired: set[str] = field(default_factory=set)
     rules: list[str] = field(default_factory=list)
@@ -208,7 +214,10 @@ class _Tally:
         if sight.failed:
             verdict, reason = Verdict.INCONCLUSIVE, "a source broke off: " + "; ".join(sight.failed)
         elif not judged:
-            reason = self._nothing(evidence)
+            reason = self._nothing(evidence, sight)
+        elif self.absent and verdict is not Verdict.VIOLATED:
+            verdict = min(verdict, Verdict.INCONCLUSIVE, key=WORST_FIRST.index)
+            reason = self.absent[0]
         return Report(
             verdict=verdict,
             at_ns=sight.at_ns,
@@ -220,18 +229,27 @@ class _Tally:
             unfired=tuple(r for r in self.rules if r not in self.fired and r.split(":")[0] in self.applied),
             unmatched_steps=tuple(s for s in self.expected if s not in self.matched),
             reason=reason,
-            notes=tuple(self.notes),
+            notes=tuple(n for n in (*self.absent, *self.notes) if n != reason),
             strict=self.strict,
         )
 
-    def _nothing(self, evidence: Evidence) -> str:
-        if self.notes:
-            return self.notes[0]
+    def _nothing(self, evidence: Evidence, sight: Sight) -> str:
+        """Why no flow was judged."""
+        if self.absent:
+            return self.absent[0]
         if not evidence.spans and not evidence.records:
             return "no span and no record was read: nothing seen is never a pass"
         if self.flows:
             return "no shape applies to any flow: every guard is false"
-        return "no observation leads to a flow: none carries the key, and none is tied to one that does"
+        if evidence.first_ns > sight.at_ns:
+            return f"all that was read is later than {moment(sight.at_ns)}, the moment asked about"
+        if any(g.flows for g in self.strays):
+            return f"no flow had begun by {moment(sight.at_ns)}, the moment asked about"
+        keys = sorted(self.keys)
+        seen = sorted({name for span in evidence.spans for name in span.attributes})
+        near = [n for key in keys for n in difflib.get_close_matches(key, seen, n=3, cutoff=0.6)]
+        hint = f"; attributes with a name like it: {', '.join(near)}" if near else ""
+        return f"no observation leads to a flow: none carries the key {' or '.join(keys)}{hint}"
 
 
 def _judge_all(
@@ -276,66 +294,34 @@ def _chosen(
     flows: Sequence[str],
     correlation_ids: Sequence[str],
     expected: Sequence[Expected],
-    notes: list[str],
+    tally: _Tally,
 ) -> dict[str, Flow]:
-    """The flows that were asked for, and notes about those that are not there."""
+    """The flows that were asked for; the tally is told of those that are not there."""
     name = shape.flow.key
     chosen = dict(gathering.flows) if not flows and not correlation_ids else {}
     for key in flows:
+        begin = [k for k in gathering.flows if k.startswith(key)]
         if key in gathering.flows:
             chosen[key] = gathering.flows[key]
+        elif len(begin) == 1:
+            chosen[begin[0]] = gathering.flows[begin[0]]
         elif not any(e.key == key for e in expected):
-            notes.append(_absent(gathering, name, key))
+            tally.absent.append(absent(gathering, name, key))
     for value in correlation_ids:
         keys = sorted({k for alias in gathering.aliases.values() for k in alias.get(value, ())})
         if value in gathering.flows:
             keys = sorted({*keys, value})
         if not keys:
-            aliases = " or ".join(shape.flow.aliases) or "alias"
-            notes.append(f"no observation with {aliases}={value} leads to a {name}")
+            aliases = " or ".join(shape.flow.aliases)
+            none = f"{value} leads to no flow: the shape {shape.shape} has no aliases"
+            tally.absent.append(f"no observation with {aliases}={value} leads to any {name}" if aliases else none)
         elif len(keys) > 1:
-            notes.append(f"{value} leads to {len(keys)} flows: {', '.join(keys)}")
+            tally.notes.append(f"{value} leads to {len(keys)} flows: {', '.join(keys)}")
         chosen.update({k: gathering.flows[k] for k in keys if k in gathering.flows})
     for e in expected:
         if e.name == name:
             chosen.setdefault(e.key, gathering.flows.get(e.key, Flow(name=name, key=e.key)))
     return chosen
-
-
-def _absent(gathering: Gathering, name: str, key: str) -> str:
-    near = difflib.get_close_matches(key, list(gathering.flows), n=1, cutoff=0.5)
-    led = sorted({k for alias in gathering.aliases.values() for k in alias.get(key, ())})
-    hint = ""
-    if led:
-        hint = f"; it is an alias of {', '.join(led)}: ask with --correlation-id {key}"
-    elif near:
-        hint = f"; did you mean {near[0]}?"
-    return f"no flow {name}={key} among the {len(gathering.flows)} flows of these sources{hint}"
-
-
-def _hidden(gathering: Gathering) -> tuple[Loss, ...]:
-    """Losses of rows in no flow that may have been of any: a key may be among what was dropped."""
-    out: dict[str, Loss] = {}
-    for stray in gathering.strays:
-        row = stray.row
-        if isinstance(row, Span) and row.dropped_attributes:
-            what = f"attributes of {row.service} {row.name} were dropped, its key perhaps among them"
-            out.setdefault(
-                row.service, Loss(kind="dropped_attributes", where=row.service, what=what, service=row.service)
-            )
-    return tuple(out[service] for service in sorted(out))
-
-
-def _known_key(expected: Expected, shapes: Iterable[Shape]) -> None:
-    keys = sorted({s.flow.key for s in shapes})
-    if expected.name not in keys:
-        raise UsageError(f"--expect {expected.name}={expected.key}: no shape's key is {expected.name}; it is {keys[0]}")
-    facts = sorted({f for s in shapes for f in s.facts})
-    for name in expected.facts:
-        if name not in facts:
-            near = difflib.get_close_matches(name, facts, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(facts) or 'none'}"
-            raise UsageError(f"--expect …,{name}=…: no shape has a fact {name}{hint}")
 
 
 def _each(given: Input) -> Sequence[str | Reading]:

@@ -193,7 +193,9 @@ LOSSES: Mapping[str, bool] = {
     "bad_line": True,  # a line that is not a request or a record
     "bad_span": True,  # one span of a request that cannot be read
     "bad_record": True,
+    "opaque_record": True,  # a record whose value can't be read: it may be of any flow
     "long_line": True,
+    "odd_time": True,  # a time that can't be in nanoseconds since 1970
     "truncated": True,  # the input ends in the middle of something
     "orphan_parent": True,
     "dropped_attributes": True,

@@ -106,7 +106,7 @@ def _wanted(part: Part) -> str:
     if isinstance(part.value, bool | int | float) and takes == (str,):
         return f"{said}; put it in quotes"
     if isinstance(part.value, str) and said == "a list":
-        return f"a list, also of one: [{part.value}]" if len(part.value) < 60 else said
+        return f"a list, also of one: [{part.value}]" if len(part.value) < 60 and part.value.isprintable() else said
     return said
 
 

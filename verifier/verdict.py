@@ -87,7 +87,7 @@ class Missing(Finding):
     """Something that should be there isn't: `step`, or one of `instead`.
 
     `since` is what it should have followed, `due_ns` until when, `limit_ns` how long after; `before` what it should
-    have come ahead of. `seen` of `wanted` are counts.
+    have come ahead of. `seen` of `wanted` are counts. `attempts` are the messages of attempts at it that failed.
     """
 
     word: ClassVar[str] = "missing"
@@ -102,6 +102,7 @@ class Missing(Finding):
     state: str | None = None
     final: tuple[str, ...] = ()
     group: str | None = None
+    attempts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

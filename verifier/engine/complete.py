@@ -20,6 +20,9 @@ from verifier.wording import moment
 OF_A_FILE = frozenset({"bad_line", "long_line", "truncated"})
 """Losses whose sentence needs the place in front of it."""
 
+FIRST_NS = 10**17
+"""Before 1973 nobody traced anything."""
+
 State = Literal["proven", "blind", "unread", "open", "lost"]
 
 
@@ -271,6 +274,26 @@ def losses_of(rows: Iterable[Span | Record]) -> tuple[Loss, ...]:
                 what = f"{count} {part} of span {row.span_id} ({row.service} {row.name}) were dropped"
                 out.append(Loss(kind=kind, where=row.service, count=count, what=what, service=row.service))
     return tuple(out)
+
+
+def odd_times(spans: Iterable[Span]) -> tuple[Loss, ...]:
+    """A loss for each service whose spans begin before 1973: their times are in another unit."""
+    count: dict[str, int] = defaultdict(int)
+    first: dict[str, Span] = {}
+    for span in spans:
+        if span.start_ns < FIRST_NS:
+            count[span.service] += 1
+            first.setdefault(span.service, span)
+    return tuple(
+        Loss(
+            kind="odd_time",
+            where=service,
+            count=count[service],
+            service=service,
+            what=f"{service} {s.name} begins at {moment(s.start_ns)}: are its times in nanoseconds, not in seconds?",
+        )
+        for service, s in sorted(first.items())
+    )
 
 
 def sampled(spans: Iterable[Span]) -> tuple[Loss, ...]:

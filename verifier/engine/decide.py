@@ -15,12 +15,12 @@ premises. The first row of the table that applies to a claim holds:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from verifier.binding import BoundFlow, Maybe
 from verifier.engine.complete import Proof, Sight
 from verifier.flows import Member, RowId
-from verifier.spans import Loss, Observation
+from verifier.spans import Loss, Observation, Span
 from verifier.verdict import (
     WORST_FIRST,
     Absence,
@@ -28,6 +28,7 @@ from verifier.verdict import (
     Finding,
     Judged,
     Misordered,
+    Missing,
     Result,
     Unproven,
     Unreadable,
@@ -69,6 +70,8 @@ class Table:
         return self._claim(flow, result, result.absences, Verdict.SATISFIED)
 
     def _finding(self, flow: BoundFlow, finding: Finding) -> Judged:
+        if isinstance(finding, Missing) and finding.state is None:
+            finding = _attempted(flow, finding)
         proofs = [self.sight.prove(a, flow, self.own_losses) for a in finding.absences]
         obstacle = _first_obstacle(proofs)
         if not finding.certain:
@@ -125,6 +128,18 @@ class Table:
         how = {"alias": "its " + " or ".join(flow.shape.flow.aliases), "children": "what it led to", "link": "a link"}
         name = Observation(row=weak.row).name
         return f"{name} belongs to this flow only by {how.get(weak.why, f'its {weak.why}')}, and {why}"
+
+
+def _attempted(flow: BoundFlow, finding: Missing) -> Missing:
+    """The finding, with the attempts at its step that failed: they don't count, and often say why it is missing."""
+    attempts = flow.attempts(finding.step) if finding.step in flow.shape.steps else ()
+    if not attempts:
+        return finding
+    return replace(
+        finding,
+        attempts=tuple(o.row.status_message if isinstance(o.row, Span) else "" for o in attempts),
+        evidence=(*finding.evidence, *(flow.evidence("failed attempt", o) for o in attempts)),
+    )
 
 
 def _first_obstacle(proofs: Sequence[Proof]) -> Proof | None:

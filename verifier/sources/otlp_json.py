@@ -157,6 +157,8 @@ def _take_group(group: _ResourceSpans, path: str, line: int, basket: Basket) -> 
         source = _known_resource(bytes(group.resource), basket.resources)
     except (*UNREADABLE, BadSpan) as problem:
         unowned = _problem(problem, f"{path}.resource", _generic(bytes(group.resource)))
+    if not any(scope.spans for scope in group.scope_spans or ()):
+        basket.bad("bad_line", f"{path} holds no spans, expected 'scopeSpans' with a list 'spans'", line)
     for j, scope in enumerate(group.scope_spans or ()):
         for k, span in enumerate(scope.spans or ()):
             try:

@@ -106,7 +106,12 @@ def _take(text: bytes, line: int, shelf: Shelf, *, ended: bool, first: bool) -> 
             shelf.topics = _topics(value["topics"])
         else:
             topic = value.get("topic") if isinstance(value.get("topic"), str) else None
-            shelf.records.append(_record(value, text))
+            record = _record(value, text)
+            shelf.records.append(record)
+            if not record.value and value.get("value") is not None:
+                seen = described(value["value"])
+                what = f"its value is {seen}, expected a JSON object: which flow it is of can't be told"
+                shelf.tally.add("opaque_record", shelf.file, what, line=line, topic=topic)
     except BadRecord as problem:
         shelf.tally.add("bad_record", shelf.file, f"{problem}; the line was set aside", line=line, topic=topic)
 

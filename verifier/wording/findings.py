@@ -136,6 +136,9 @@ def observed(finding: Finding) -> str | None:
             said = f"from {finding.source} to {finding.target} at {_time(finding, finding.evidence[-1:])}"
         case Unreadable() if finding.raw is not None:
             said = value(finding.raw)
+    if isinstance(finding, Missing) and finding.attempts:
+        why = listed(dict.fromkeys(m or "status ERROR" for m in finding.attempts))
+        said = f"{said or 'nothing'}; {count(len(finding.attempts), 'failed attempt')}: {why}"
     return None if said is None else clean(said, most=None)
 
 

@@ -1,0 +1,73 @@
+"""What is worth saying of a run before its verdicts: flows that are not there, services never heard, cycles.
+
+In: a gathering, shapes, spans, what was asked. Out: sentences, and the losses that a gathering brings to light.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from verifier.errors import UsageError
+from verifier.flows import Gathering
+from verifier.options import Expected
+from verifier.shape import Shape
+from verifier.spans import Loss, Span
+
+
+def absent(gathering: Gathering, name: str, key: str) -> str:
+    """That a flow is not there, with what may have been meant."""
+    near = difflib.get_close_matches(key, list(gathering.flows), n=1, cutoff=0.5)
+    led = sorted({k for alias in gathering.aliases.values() for k in alias.get(key, ())})
+    hint = ""
+    if led:
+        hint = f"; it is an alias of {', '.join(led)}: ask with --correlation-id {key}"
+    elif near:
+        hint = f"; did you mean {near[0]}?"
+    return f"no flow {name}={key} among the {len(gathering.flows)} flows of these sources{hint}"
+
+
+def cycles(gathering: Gathering) -> list[str]:
+    """A note where rows are their own ancestors."""
+    if not gathering.cycles:
+        return []
+    return [f"{gathering.cycles} spans are their own ancestors (a parent cycle): their parents were set aside"]
+
+
+def unheard(group: Sequence[Shape], spans: Sequence[Span]) -> list[str]:
+    """A note for each service that a shape speaks of and no span is from, with the nearest that there is."""
+    heard = sorted({span.service for span in spans})
+    if not heard:
+        return []
+    wanted = {step.service: None for shape in group for step in shape.steps.values() if step.service is not None}
+    out = []
+    for service in wanted:
+        if service not in heard:
+            near = difflib.get_close_matches(service, heard, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"spans are from {', '.join(heard[:8])}"
+            out.append(f"no span of service {service} was read; {hint}")
+    return out
+
+
+def hidden(gathering: Gathering) -> tuple[Loss, ...]:
+    """Losses of rows in no flow that may have been of any: a key may be among what was dropped."""
+    out: dict[str, Loss] = {}
+    for stray in gathering.strays:
+        row = stray.row
+        if isinstance(row, Span) and row.dropped_attributes:
+            what = f"attributes of {row.service} {row.name} were dropped, its key perhaps among them"
+            out.setdefault(
+                row.service, Loss(kind="dropped_attributes", where=row.service, what=what, service=row.service)
+            )
+    return tuple(out[service] for service in sorted(out))
+
+
+def known_key(expected: Expected, shapes: Iterable[Shape]) -> None:
+    """UsageError if no shape has the key or a fact of an expected flow."""
+    keys = sorted({s.flow.key for s in shapes})
+    if expected.name not in keys:
+        raise UsageError(f"--expect {expected.name}={expected.key}: no shape's key is {expected.name}; it is {keys[0]}")
+    facts = sorted({f for s in shapes for f in s.facts})
+    for name in expected.facts:
+        if name not in facts:
+            near = difflib.get_close_matches(name, facts, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(facts) or 'none'}"
+            raise UsageError(f"--expect …,{name}=…: no shape has a fact {name}{hint}")
