@@ -128,14 +128,15 @@ class _Closure:
             for m in ids:
                 self.by_message[m].append(i)
         self.linked: dict[tuple[int, int], list[int]] = {}
-        self.links: list[list[tuple[int, int]]] = [[] for _ in self.rows]
+        links: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for i, row in enumerate(self.rows):
             for link in row.links if isinstance(row, Span) else ():
                 j = self.index.get((link.trace_id, link.span_id))
                 if j is not None and j != i and (pair := (min(i, j), max(i, j))) not in self.linked:
                     self.linked[pair] = [i, j]
-                    self.links[i].append(pair)
-                    self.links[j].append(pair)
+                    links[i].append(pair)
+                    links[j].append(pair)
+        self.links: list[Sequence[tuple[int, int]]] = [links.get(i, ()) for i in range(n)]
 
     def run(self) -> Gathering:
         self._own()
@@ -172,6 +173,8 @@ class _Closure:
 
     # 2 to 5
     def _spread(self) -> None:
+        if all(key is not None or i in self.several for i, key in enumerate(self.key)):
+            return
         self._rounds("message", self.messages, self.by_message)
         self._family()
         self._rounds("link", self.links, self.linked)
@@ -181,6 +184,9 @@ class _Closure:
 
         `knots` are what each row is tied by, `tied` the rows of each: a thousand rows of one message stay linear.
         """
+        todo = [i for i, key in enumerate(self.key) if key is None and i not in self.several and knots[i]]
+        if not todo:
+            return
         known: dict[Knot, dict[str, tuple[bool, int]]] = defaultdict(dict)  # key -> its strongest row
 
         def tell(i: int) -> list[Knot]:
@@ -193,7 +199,6 @@ class _Closure:
         for i, key in enumerate(self.key):
             if key is not None:
                 tell(i)
-        todo = [i for i, key in enumerate(self.key) if key is None and i not in self.several and knots[i]]
         while todo:
             found: list[tuple[int, str, int]] = []
             for i in todo:

@@ -19,12 +19,12 @@ from verifier.engine.judge import Outcome, Setting, as_of, judge
 from verifier.engine.plan import Plan, groups, names_of, plan
 from verifier.engine.remarks import absent, cycles, hidden, known_key, unheard
 from verifier.errors import SpecError, UsageError
-from verifier.flows import Flow, Gathering, Row, gather
+from verifier.flows import Flow, Gathering, gather
 from verifier.options import Expected, parse_at, parse_duration, parse_expect, parse_jump
 from verifier.shape import Shape, duration_ns
 from verifier.sources import merge as merge_readings
 from verifier.sources import read_records, read_spans
-from verifier.spans import Loss, Observation, Reading, Record, Span
+from verifier.spans import Loss, Reading, Record, Span
 from verifier.specfile import check_shape, with_params
 from verifier.verdict import WORST_FIRST, FlowVerdict, Report, SourceReport, Verdict, merge
 from verifier.wording import moment
@@ -46,19 +46,17 @@ class Evidence:
     topics: frozenset[str] | None = None
 
     @property
-    def rows(self) -> tuple[Row, ...]:
-        """Spans and records together."""
-        return (*self.spans, *self.records)
-
-    @property
     def first_ns(self) -> int:
         """When the first of it began; 0 if there is nothing."""
-        return min((Observation(row=r).first_ns for r in self.rows), default=0)
+        begins = [s.start_ns for s in self.spans]
+        begins += [r.seen_ns if r.made_ns is None else r.made_ns for r in self.records]
+        return min(begins, default=0)
 
     @property
     def last_ns(self) -> int:
         """The last moment that it tells of; 0 if there is nothing."""
-        return max((Observation(row=r).last_ns for r in self.rows), default=0)
+        ends = [s.end_ns if s.end_ns > s.start_ns else s.start_ns for s in self.spans]
+        return max([*ends, *(r.seen_ns for r in self.records)], default=0)
 
 
 def read(
@@ -90,6 +88,19 @@ def read(
     )
 
 
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Without Python's cycle collector: reading and judging make many objects and no cycles."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_no_collecting()
 def check(
     shapes: Sequence[Shape],
     *,
@@ -138,12 +149,12 @@ def check(
         topics=evidence.topics,
         losses=(*evidence.losses, *sampled(evidence.spans), *odd_times(evidence.spans)),
         gaps=silent_gaps(evidence.spans),
-        failed=tuple(f"{s.url}: {s.failed}" for s in evidence.sources if s.failed),
+        failed=tuple(s.failed if s.url in s.failed else f"{s.url}: {s.failed}" for s in evidence.sources if s.failed),
     )
     setting = Setting(sight=sight, jumps=(*jumps_of(evidence.spans, parse=duration_ns), *jumps), uncertainty_ns=slack)
     tally = _Tally(strict=strict)
-    with _no_collecting():
-        _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)
+    tally.early = at_ns < evidence.last_ns
+    _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)
     return tally.report(evidence, sight, assumed=str(assumed), version=__version__)
 
 
@@ -169,23 +180,12 @@ def _judge_groups(
         tally.strays.append(gathering)
 
 
-@contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Without Python's cycle collector: judging makes many objects and no cycles, and it would walk them all."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 @dataclass(slots=True, kw_only=True)
 class _Tally:
-    """What a run has found so far."""
+    """What a run has found so far; `early`: it is judged as of a moment before the end of what was read."""
 
     strict: bool
+    early: bool = False
     flows: list[FlowVerdict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
@@ -264,7 +264,7 @@ def _judge_all(
     for one in plans:
         tally.rules += [f"{one.shape.shape}:{i}" for i in one.ids]
     for n, (key, flow) in enumerate(sorted(chosen.items())):
-        if key not in given and not as_of(flow, setting.sight.at_ns).members:
+        if tally.early and key not in given and not as_of(flow, setting.sight.at_ns).members:
             continue  # it had not begun at the moment that is asked about
         outcomes = [(one, judge(one, flow, setting, given=given.get(key))) for one in plans]
         for one, outcome in outcomes:
