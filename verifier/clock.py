@@ -146,7 +146,8 @@ class Clocks:
                 return Order(answer="yes", basis="one clock", apart_ns=q.lo - p.hi)
             if q.hi < p.lo or (q.hi == p.lo and edges == ("start", "end")):
                 return Order(answer="no", basis="one clock", apart_ns=p.lo - q.hi)
-            return Order(answer="unknown", basis="equal times on one clock")
+            equal = p == q and p.lo == p.hi
+            return Order(answer="unknown", basis=f"{'equal' if equal else 'overlapping'} times on one clock")
         if frozenset((c, d)) in self._disqualified:
             return Order(answer="unknown", basis="clocks that contradict a causal pair", clocks=(c, d))
         if q.lo - p.hi > self.uncertainty_ns:
