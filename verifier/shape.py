@@ -232,11 +232,13 @@ class Rule:
     """What every kind of assertion takes beside its own parameters; the kinds are in `verifier.assertions`.
 
     `id` names it in reports; `when` are facts on which it applies; `after` (from any such point on), `before` (until
-    the first such point) and `between` (two points) are its scope.
+    the first such point) and `between` (two points) are its scope. A kind's `may_lack` are its fields whose steps need
+    not match anywhere.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = PYDANTIC
     kind: ClassVar[str] = ""
+    may_lack: ClassVar[frozenset[str]] = frozenset()
     id: str | None = None
     when: Mapping[FactName, Condition | Scalar] = field(default_factory=dict)
     after: Point | None = None

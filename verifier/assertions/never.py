@@ -21,6 +21,7 @@ class Never(Rule):
     """
 
     step: StepName
+    may_lack: ClassVar[frozenset[str]] = frozenset({"step"})
 
     def check(self, flow: BoundFlow) -> Result:
         return Result(

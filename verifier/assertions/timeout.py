@@ -29,6 +29,7 @@ class Timeout(Rule):
     due_after: Duration
     grace: Duration = Duration("0s")
     clock: ClockName = "plain"
+    may_lack: ClassVar[frozenset[str]] = frozenset({"cancelled_by", "then"})  # only one of them need ever come
 
     def check(self, flow: BoundFlow) -> Result:
         step, cancel, then = (split_point(p)[1] for p in (self.step, self.cancelled_by, self.then))

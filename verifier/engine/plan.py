@@ -8,16 +8,13 @@ from dataclasses import dataclass
 
 from verifier.shape import Correlation, Rule, Shape, points_of, split_point
 
-ALTERNATIVES = frozenset({"cancelled_by", "then"})
-"""The fields of a timeout of which only one need ever match."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A shape with the name of each rule, and the steps that must match somewhere.
 
-    `expected` leaves out steps that are optional, or used only where nothing need match: in `never`, as a timeout's
-    alternatives, in machines, or as nothing at all.
+    `expected` leaves out steps that are optional, or used only where nothing need match: where a kind says so (`never`,
+    a timeout's alternatives), in machines, or nowhere.
     """
 
     shape: Shape
@@ -57,12 +54,4 @@ def _gathering(shape: Shape) -> tuple[object, ...]:
 
 def _needed(rule: Rule) -> set[str]:
     """The steps of a rule that must match somewhere, or the rule says nothing."""
-    scope = {"after", "before", "between"}
-    out: set[str] = set()
-    for name, step in points_of(rule):
-        if rule.kind == "never" and name not in scope:
-            continue
-        if rule.kind == "timeout" and name in ALTERNATIVES:
-            continue
-        out.add(step)
-    return out
+    return {step for name, step in points_of(rule) if name not in rule.may_lack}
