@@ -4,6 +4,7 @@ In: a flow with its steps bound, narrowed to the scope. Out: for each a without 
 `Late` or an `Early`; where order or bound can't be told, the same with `certain=False`.
 """
 
+from bisect import bisect_left
 from dataclasses import replace
 from typing import ClassVar
 
@@ -14,6 +15,8 @@ from verifier.shape import AttributeName, ClockName, Duration, Point, Rule, Step
 from verifier.values import Truth, canonical
 from verifier.verdict import Absence, Early, Finding, Late, Misordered, Missing, Result, Unreadable
 
+NEAREST = 8
+"""How many answers that follow a trigger are asked first: nearly always one of them is the answer."""
 Candidate = tuple[PointOf, Order, Interval, Truth, Truth]
 
 
@@ -47,7 +50,14 @@ class LeadsTo(Rule):
 
     def _answered(self, flow: BoundFlow, a: PointOf) -> list[Finding]:
         step, then = split_point(self.step)[1], split_point(self.then)[1]
-        candidates = [self._candidate(flow, a, b) for b in self._answers(flow)]
+        answers = self._answers(flow)
+        since = a.of.of.first_ns - flow.clocks.uncertainty_ns
+        nearest = bisect_left(answers, since, key=lambda p: p.of.of.first_ns)
+        for b in answers[nearest : nearest + NEAREST]:
+            _, order, _, same, window = self._candidate(flow, a, b)
+            if _all(order.answer, same, window):
+                return []
+        candidates = [self._candidate(flow, a, b) for b in answers]
         truths = [_all(order.answer, same, window) for _, order, _, same, window in candidates]
         if True in truths:
             return []
@@ -105,9 +115,10 @@ class LeadsTo(Rule):
         points = flow.points(self.then)
         if split_point(self.step)[1] == split_point(self.then)[1]:
             return points
-        return tuple(
-            PointOf(replace(p.of, of=o, again=()), p.edge) if p.of.again else p for p in points for o in p.of.all
-        )
+        if not any(p.of.again for p in points):
+            return points
+        every = (PointOf(replace(p.of, of=o, again=()), p.edge) for p in points for o in p.of.all)
+        return tuple(sorted(every, key=lambda p: (p.of.of.first_ns, p.of.of.id)))
 
     def _candidate(self, flow: BoundFlow, a: PointOf, b: PointOf) -> Candidate:
         starts = a.edge == "start" and b.edge == "start"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from verifier.assertions import Example, assertion
 from verifier.binding import BoundFlow, PointOf
-from verifier.clock import At
+from verifier.clock import At, Order
 from verifier.shape import Point, Rule, Times, split_point
 from verifier.verdict import Absence, Finding, Misordered, Missing, Result, Unreadable
 
@@ -45,7 +45,13 @@ class Precedes(Rule):
 
     def _before(self, flow: BoundFlow, b: PointOf, wanted: int) -> list[Finding]:
         first, then = split_point(self.first)[1], split_point(self.then)[1]
-        orders = [(a, flow.before(a, b)) for a in flow.points(self.first)]
+        orders: list[tuple[PointOf, Order]] = []
+        before = 0
+        for a in flow.points(self.first):  # by time, so that what comes first is asked first
+            orders.append((a, flow.before(a, b)))
+            before += orders[-1][1].answer == "yes" and a.of.doubt is None
+            if before >= wanted:
+                return []
         sure, _ = flow.count([a.of for a, order in orders if order.answer == "yes"])
         _, possible = flow.count([a.of for a, order in orders if order.answer != "no"])
         if sure >= wanted:

@@ -99,7 +99,11 @@ class Sequence(Rule):
     ) -> tuple[bool, int] | None:
         """(whether surely, after which) the k-th occurrence of step i continues a chain; None if it can't."""
         maybe: tuple[bool, int] | None = None
-        for j, (sure, _) in reached[i - 1].items():
+        begun = points[i][k].of.of.first_ns
+        # the nearest before it first: if any holds the bound, it does
+        near = sorted(reached[i - 1], key=lambda j: (points[i - 1][j].of.of.first_ns > begun, -j))
+        for j in near:
+            sure = reached[i - 1][j][0]
             truth = _edge(flow, points[i - 1][j], points[i][k], hop).truth
             if truth and sure:
                 return True, j

@@ -37,7 +37,7 @@ def _after(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow,
         return
 
     def inside(o: Observation) -> tuple[Truth, Order | None]:
-        return _or([flow.before(p, _start(o)) for p in points])
+        return _or(flow.before(p, _start(o)) for p in points)
 
     view = _narrow(flow, inside, role=f"after {point}")
     first = min(points, key=lambda p: _when(flow, p)[0])
@@ -54,7 +54,7 @@ def _before(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow
         return
 
     def inside(o: Observation) -> tuple[Truth, Order | None]:
-        return _and([flow.before(_start(o), p) for p in points])
+        return _and(flow.before(_start(o), p) for p in points)
 
     last = min(points, key=lambda p: _when(flow, p)[1])
     end = _when(flow, last)[1]
@@ -82,7 +82,7 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
 
         def inside(o: Observation, p: PointOf = p, following: list[PointOf] = following) -> tuple[Truth, Order | None]:
             begun, order = _or([flow.before(p, _start(o))])
-            ended, other = _and([flow.before(_start(o), q) for q in following])
+            ended, other = _and(flow.before(_start(o), q) for q in following)
             truth = False if False in (begun, ended) else None if None in (begun, ended) else True
             return truth, order if begun is None else other
 
@@ -185,15 +185,23 @@ def _when(flow: BoundFlow, p: PointOf) -> tuple[int, int]:
     return min(w.lo for w in when), min(w.hi for w in when)
 
 
-def _or(orders: list[Order]) -> tuple[Truth, Order | None]:
-    if any(o.answer == "yes" for o in orders):
-        return True, None
-    unknown = next((o for o in orders if o.answer == "unknown"), None)
+def _or(orders: Iterable[Order]) -> tuple[Truth, Order | None]:
+    """Whether any says yes; asked one after the other, and no further than needed."""
+    unknown: Order | None = None
+    for order in orders:
+        if order.answer == "yes":
+            return True, None
+        if order.answer == "unknown" and unknown is None:
+            unknown = order
     return (None, unknown) if unknown is not None else (False, None)
 
 
-def _and(orders: list[Order]) -> tuple[Truth, Order | None]:
-    if any(o.answer == "no" for o in orders):
-        return False, None
-    unknown = next((o for o in orders if o.answer == "unknown"), None)
+def _and(orders: Iterable[Order]) -> tuple[Truth, Order | None]:
+    """Whether all say yes; asked one after the other, and no further than needed."""
+    unknown: Order | None = None
+    for order in orders:
+        if order.answer == "no":
+            return False, None
+        if order.answer == "unknown" and unknown is None:
+            unknown = order
     return (None, unknown) if unknown is not None else (True, None)
