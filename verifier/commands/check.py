@@ -1,0 +1,106 @@
+"""verifier check: judge flows by shapes."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from verifier.commands import form_of, once, pair, sources, write_report
+from verifier.errors import UsageError
+from verifier.progress import progress_bar
+
+WORTH_A_LOOK = ("violated", "error", "inconclusive")
+
+
+@click.command(
+    epilog="Example: verifier check phase1-regular phase1-guest --spans run.otlp.jsonl --records run.events.jsonl"
+)
+@click.argument("shapes", nargs=-1, required=True, metavar="SHAPE...")
+@sources
+@click.option("--flow", "flows", multiple=True, metavar="KEY", help="Judge this flow only. Repeat for more.")
+@click.option("--correlation-id", "correlation_ids", multiple=True, metavar="ID", help="Judge the flows it leads to.")
+@click.option(
+    "--expect", multiple=True, metavar="KEY=VALUE,FACT=VALUE", help="A flow that must be there, with known facts."
+)
+@click.option(
+    "--at", default="end", show_default=True, metavar="TIME", help="Judge as of: end, +26h after the end, an ISO time."
+)
+@click.option(
+    "--assume",
+    default="complete",
+    show_default=True,
+    metavar="PREMISE",
+    help="complete, lossy, spans=lossy or records=lossy.",
+)
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a param of the shapes, e.g. hop=5s.")
+@click.option("--clock-jump", "clock_jumps", multiple=True, metavar="25h@TIME", help="The business clock was advanced.")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="FORM[=FILE]",
+    help="terminal, json; repeat. Terminal unless another one goes to the screen.",
+)
+@click.option("--strict", is_flag=True, help="Unmatched steps and rules that never fired give exit code 3.")
+@click.option(
+    "--max-explained", default=10, show_default=True, metavar="N", type=click.IntRange(min=0), help="Explain so many."
+)
+@click.pass_context
+def check(
+    ctx: click.Context,
+    /,
+    shapes: tuple[str, ...],
+    params: tuple[str, ...],
+    reports: tuple[str, ...],
+    max_explained: int,
+    **options: Any,
+) -> int:
+    """Judge flows by shapes: satisfied, violated, pending or inconclusive.
+
+    SHAPE is the name of a shape that ships with the package, a file, or a folder.
+    """
+    from verifier.run import check as judge
+    from verifier.specfile import load_all
+
+    wanted = [form_of(text) for text in reports]
+    once((*options["spans"], *options["records"]))
+    with progress_bar() as progress:
+        report = judge(
+            load_all(shapes),
+            params=dict(pair(p) for p in params),
+            uncertainty=_clocks(ctx),
+            progress=progress,
+            **options,
+        )
+    bad = [f for f in report.flows if f.verdict in WORTH_A_LOOK]
+    worst = min(bad, key=lambda f: WORTH_A_LOOK.index(str(f.verdict)), default=None)
+    if worst is not None and "-" not in (*options["spans"], *options["records"]):
+        report = replace(report, again=_again(shapes, params, options, worst.key))
+    write_report(report, wanted, max_explained)
+    return report.exit_code
+
+
+def _again(shapes: Sequence[str], params: Sequence[str], options: Mapping[str, Any], key: str) -> str:
+    """The command that judges one flow again."""
+    words = ["verifier", "check", *shapes]
+    for name in ("spans", "records"):
+        words += [w for value in options[name] for w in (f"--{name}", value)]
+    words += [w for p in params for w in ("--param", p)]
+    words += [w for j in options["clock_jumps"] for w in ("--clock-jump", j)]
+    words += [w for e in options["expect"] for w in ("--expect", e)]
+    for name, usual in (("at", "end"), ("assume", "complete")):
+        if options[name] != usual:
+            words += [f"--{name}", options[name]]
+    words += ["--strict"] if options["strict"] else []
+    return shlex.join([*words, "--flow", key])
+
+
+def _clocks(ctx: click.Context) -> str | None:
+    """`[clocks] uncertainty` of the configuration."""
+    root = ctx.find_root().default_map or {}
+    value = (root.get("clocks") or {}).get("uncertainty")
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f'[clocks] uncertainty = {value!r}: expected a duration in quotes, e.g. "5ms"')
+    return value

@@ -1,0 +1,64 @@
+"""What `verifier.toml` says, or `[tool.verifier]` in pyproject.toml: options of commands, facts about the deployment.
+
+In: the files in the current folder, the commands. Out: click's default map. UsageError for what can't be read.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from verifier.errors import UsageError
+
+CONFIG = ("verifier.toml", "pyproject.toml")
+
+
+def load(commands: Mapping[str, click.Command]) -> dict[str, Any]:
+    """The options of `verifier.toml`, or of `[tool.verifier]` in pyproject.toml, as click's defaults."""
+    import tomllib
+
+    for name in CONFIG:
+        path = Path(name)
+        if not path.is_file():
+            continue
+        try:
+            found = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            if name == "pyproject.toml":  # not ours: whoever owns it will complain
+                continue
+            raise UsageError(f"{name}: it can't be read as TOML: {error}") from error
+        if name == "pyproject.toml":
+            found = found.get("tool", {}).get("verifier", {})
+        if found:
+            return _checked(found, name, commands)
+    return {}
+
+
+def _checked(found: dict[str, Any], name: str, commands: Mapping[str, click.Command]) -> dict[str, Any]:
+    import difflib
+
+    known: dict[str, Sequence[str]] = {"clocks": ("uncertainty",)}
+    for command, known_by in commands.items():
+        options = [p for p in known_by.params if isinstance(p, click.Option)]
+        known[command] = [o.opts[0].removeprefix("--") for o in options]
+    out: dict[str, Any] = {}
+    for table, values in found.items():
+        if table not in known or not isinstance(values, dict):
+            raise UsageError(f"{name}: there is no table [{table}]; there are: {', '.join(sorted(known))}")
+        out[table] = {}
+        for key, value in values.items():
+            if key not in known[table]:
+                near = difflib.get_close_matches(key, known[table], n=1)
+                hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known[table])}"
+                raise UsageError(f"{name}: [{table}] has no option '{key}'; {hint}")
+            out[table][_parameter(commands.get(table), key)] = value
+    return out
+
+
+def _parameter(command: click.Command | None, option: str) -> str:
+    """The name under which click knows an option."""
+    for p in command.params if command is not None else ():
+        if f"--{option}" in p.opts and p.name:
+            return p.name
+    return option
