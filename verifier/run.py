@@ -15,9 +15,9 @@ from typing import BinaryIO
 
 from verifier.clock import UNCERTAINTY_NS, jumps_of
 from verifier.engine.complete import Sight, odd_times, parse_assume, sampled, silent_gaps
-from verifier.engine.judge import Outcome, Setting, as_of, judge
+from verifier.engine.judge import Outcome, Setting, as_of, judge, why_not
 from verifier.engine.plan import Plan, groups, names_of, plan
-from verifier.engine.remarks import absent, cycles, hidden, known_key, unheard
+from verifier.engine.remarks import absent, cycles, endless, hidden, known_key, unheard, unjudged, untold
 from verifier.errors import SpecError, UsageError
 from verifier.flows import Flow, Gathering, gather
 from verifier.options import Expected, parse_at, parse_duration, parse_expect, parse_jump
@@ -174,9 +174,14 @@ def _judge_groups(
         gathering = gather(evidence.spans, evidence.records, correlation=group[0].flow, attributes=names_of(group[0]))
         chosen = _chosen(gathering, group[0], flows, correlation_ids, expected, tally)
         tally.keys.add(group[0].flow.key)
-        tally.notes += [*cycles(gathering), *unheard(group, evidence.spans)]
+        tally.notes += [*cycles(gathering), *unheard(group, evidence.spans), *untold(group, evidence.records)]
+        if evidence.spans or evidence.records:
+            (tally.notes if flows or correlation_ids else tally.unjudged).extend(
+                unjudged(gathering, group, evidence.spans)
+            )
         here = replace(setting, sight=replace(sight, losses=(*sight.losses, *hidden(gathering))))
         _judge_all(tally, [plan(s) for s in group], chosen, here, expected, progress)
+        tally.notes += endless(group, frozenset(f.shape or "" for f in tally.flows if f.verdict is Verdict.PENDING))
         tally.strays.append(gathering)
 
 
@@ -189,6 +194,7 @@ class _Tally:
     flows: list[FlowVerdict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    unjudged: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     strays: list[Gathering] = field(default_factory=list)
     fired: set[str] = field(default_factory=set)
@@ -215,9 +221,9 @@ class _Tally:
             verdict, reason = Verdict.INCONCLUSIVE, "a source broke off: " + "; ".join(sight.failed)
         elif not judged:
             reason = self._nothing(evidence, sight)
-        elif self.absent and verdict is not Verdict.VIOLATED:
+        elif (missed := (*self.absent, *self.unjudged)) and verdict is not Verdict.VIOLATED:
             verdict = min(verdict, Verdict.INCONCLUSIVE, key=WORST_FIRST.index)
-            reason = self.absent[0]
+            reason = missed[0]
         return Report(
             verdict=verdict,
             at_ns=sight.at_ns,
@@ -229,7 +235,7 @@ class _Tally:
             unfired=tuple(r for r in self.rules if r not in self.fired and r.split(":")[0] in self.applied),
             unmatched_steps=tuple(s for s in self.expected if s not in self.matched),
             reason=reason,
-            notes=tuple(n for n in (*self.absent, *self.notes) if n != reason),
+            notes=tuple(n for n in (*self.absent, *self.unjudged, *self.notes) if n != reason),
             strict=self.strict,
         )
 
@@ -240,7 +246,7 @@ class _Tally:
         if not evidence.spans and not evidence.records:
             return "no span and no record was read: nothing seen is never a pass"
         if self.flows:
-            return "no shape applies to any flow: every guard is false"
+            return f"no shape applies to any flow; {self.flows[0].name}={self.flows[0].key}: {self.flows[0].reason}"
         if evidence.first_ns > sight.at_ns:
             return f"all that was read is later than {moment(sight.at_ns)}, the moment asked about"
         if any(g.flows for g in self.strays):
@@ -271,13 +277,17 @@ def _judge_all(
             if outcome is not None:
                 tally.add(one, outcome, setting.sight)
         if all(outcome is None for _, outcome in outcomes):
+            refused = dict.fromkeys(why_not(one, flow, setting, given=given.get(key)) for one in plans)
+            why = f"no shape applies: {'; '.join(refused)}"
+            if key in given:
+                tally.absent.append(f"{flow.name}={key} was expected, but {why}")
             tally.flows.append(
                 FlowVerdict(
                     shape=None,
                     name=flow.name,
                     key=key,
                     verdict=None,
-                    reason="no shape applies: every guard is false",
+                    reason=why,
                     aliases=flow.aliases,
                     traces=flow.traces,
                     spans=len(flow.spans),

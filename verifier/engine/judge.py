@@ -17,7 +17,7 @@ from verifier.flows import Flow, Member, Row
 from verifier.shape import Condition, FactName, Rule, Scalar
 from verifier.spans import Loss, Observation, Record
 from verifier.steps import observations
-from verifier.values import Truth, holds
+from verifier.values import Truth, holds, said
 from verifier.verdict import (
     WORST_FIRST,
     AssertionVerdict,
@@ -104,6 +104,17 @@ def judge(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scala
         matched=frozenset(name for name, seen in bound.occurrences.items() if seen or bound.maybes[name]),
         fired=frozenset(r.id for r in rules if r.verdict is not Verdict.VACUOUS),
     )
+
+
+def why_not(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scalar] | None = None) -> str:
+    """Why a shape doesn't apply to a flow: the fact that its guard refuses, and what it wants."""
+    cut = as_of(flow, setting.sight.at_ns)
+    bound = BoundFlow(shape=plan.shape, flow=cut, clocks=Clocks(rows=()), opened_ns=0, given=given or {})
+    for name, condition in plan.shape.when.items():
+        known = bound.fact(name)
+        if known.state == "known" and holds(known.value, condition) is False:
+            return f"{name} is {known.value}; {plan.shape.shape} wants {said(condition)}"
+    return f"the guard of {plan.shape.shape} is false"
 
 
 def as_of(flow: Flow, at_ns: int) -> Flow:
