@@ -6,7 +6,7 @@ In: tests/data/huleedu. Out: a table, the page docs/explanation/loss-matrix.md, 
 
 Wrong is, for a mutation that binds (`Mutation.binds`): a good batch violated, a bad one satisfied, or a rule that
 turned from one to the other; and for every mutation: what is final although evidence may be lost, and the opposite
-if none is. Each batch is judged among all others of its capture, through `run.check`.
+if none is. Each batch is judged in the company of another one of its capture, through `run.check`.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -119,6 +119,18 @@ def _evidence(capture: str) -> Evidence:
 
 
 @cache
+def _company(capture: str, key: str) -> Evidence:
+    """The rows of one batch, of the next one, and every stray that shares a trace with either: as a run has them."""
+    evidence, flows = _evidence(capture), _flows(capture)
+    keys = [key, *(k for k in (*flows, *flows) if k > key), *flows]
+    rows = {m.row.id: m.row for k in keys[:2] for m in (*flows[k].members, *flows[k].shared)}
+    mine = {m.row.id for f in flows.values() for m in (*f.members, *f.shared)}
+    traces = {t for k in keys[:2] for t in flows[k].traces}
+    spans = tuple(s for s in evidence.spans if s.id in rows or (s.id not in mine and s.trace_id in traces))
+    return replace(evidence, spans=spans, records=tuple(r for r in evidence.records if r.id in rows))
+
+
+@cache
 def _flows(capture: str) -> Mapping[str, Flow]:
     evidence, shape = _evidence(capture), _shapes()[0]
     return gather(evidence.spans, evidence.records, correlation=shape.flow, attributes=names_of(shape)).flows
@@ -137,7 +149,7 @@ def batches() -> Iterator[Batch]:
 
 
 def _judged(case: Case, mutation: Mutation | None, *, records: bool, premise: str, key: str | None = None) -> Report:
-    evidence = _evidence(case.capture)
+    evidence = _evidence(case.capture) if key is None else _company(case.capture, key)
     spans, published = evidence.spans, evidence.records
     losses = evidence.losses
     if mutation is not None:
@@ -159,7 +171,7 @@ def _judged(case: Case, mutation: Mutation | None, *, records: bool, premise: st
 
 def mutations(batch: Batch) -> Iterator[Mutation]:
     """Every single mutation of a batch. Values only under names that the shapes or the gathering read."""
-    evidence, flow = _evidence(batch.case.capture), _flows(batch.case.capture)[batch.key]
+    evidence, flow = _company(batch.case.capture, batch.key), _flows(batch.case.capture)[batch.key]
     rows: list[Row] = [m.row for m in (*flow.members, *flow.shared)]
     every: list[Row] = [*evidence.spans, *evidence.records]
     names = frozenset.union(names_tied(), *(names_asked(s) for s in _shapes()))
@@ -173,9 +185,8 @@ def mutations(batch: Batch) -> Iterator[Mutation]:
     yield from mutate.truncate(rows, every=every)
     for make in (mutate.repeat, mutate.redeliver, mutate.publish_again, mutate.handle_again):
         yield from make(rows)
-    for by in (SECOND, 3600 * SECOND):
-        for delays in (mutate.delay_alone, mutate.delay, mutate.delay_rest):
-            yield from delays(rows, by)
+    for delays in (mutate.delay_alone, mutate.delay, mutate.delay_rest):
+        yield from delays(rows, 600 * SECOND)
     yield from mutate.all_later(every)
     yield from mutate.swap(rows)
     for by in (4_000_000, -4_000_000, SECOND, -SECOND, 7200 * SECOND, -7200 * SECOND):
@@ -222,7 +233,7 @@ def matrix_of(batch: Batch, kinds: Sequence[str] = (), every: int = 1) -> Matrix
             cell.decided += verdict in FINAL
             cell.rules += sum(v != "vacuous" for v in rules.values())
             cell.rules_decided += sum(v in FINAL for v in rules.values())
-            if mutation.binds(premise):
+            if mutation.binds(premise, good=batch.good):
                 cell.wrong += [
                     f"{batch}, {premise}: {mutation.what}: {rule} {was} -> {now}"
                     for rule, was, now in _turned(batch, before, verdict, rules)
@@ -272,6 +283,8 @@ def main(argv: Sequence[str]) -> int:
         for n, part in enumerate(workers.imap_unordered(_job, [(b, tuple(options.kind)) for b in jobs]), 1):
             for place, cell in part.items():
                 total[place].add(cell)
+                for text in cell.wrong:
+                    print(f"\r{place[0]}: {text}", file=sys.stderr)
             print(
                 f"\r{n} of {len(jobs)} batches, {time.monotonic() - begun:.0f} s", end="", file=sys.stderr, flush=True
             )

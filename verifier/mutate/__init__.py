@@ -8,7 +8,7 @@ here judges, and the same rows give the same mutations in the same order.
         check(shapes, spans=Reading(url="spans", spans=spans), records=Reading(url="records", records=records))
 """
 
-from verifier.mutate.copies import handle_again, publish_again, redeliver, repeat
+from verifier.mutate.copies import handle_again, moved, publish_again, redeliver, repeat
 from verifier.mutate.loss import (
     drop_attribute_said,
     drop_event,
@@ -61,6 +61,7 @@ __all__ = [
     "later",
     "made_up",
     "mix_ids",
+    "moved",
     "named",
     "new_root",
     "orphan",

@@ -74,16 +74,18 @@ def drop_topic(rows: Sequence[Row]) -> Iterator[Mutation]:
 
 
 def stop_early(rows: Sequence[Row], *, every: Sequence[Row] | None = None) -> Iterator[Mutation]:
-    """The input ends early: after each row in turn nothing was seen yet.
+    """The input ends early: after each row in turn nothing was seen yet. `every`: the rows of the whole run.
 
-    Nothing is lost: it is what a look at an earlier moment would have shown. `every`: the rows of the whole run.
+    Nothing is lost: it is what a look at an earlier moment would have shown. Left out are moments at which a span or a
+    record was under way: begun, and not yet seen.
     """
     for moment in _moments(rows):
+        if any(begins(row) <= moment < _seen_ns(row) for row in rows):
+            continue
         gone = frozenset(row.id for row in (every if every is not None else rows) if _seen_ns(row) > moment)
         last = next(row for row in rows if _seen_ns(row) == moment)
-        yield Mutation(
-            kind="stop_early", what=f"nothing later than {named(last)} is seen", truth="unchanged", gone=gone
-        )
+        what = f"nothing later than {named(last)} is seen"
+        yield Mutation(kind="stop_early", what=what, truth="unchanged", earlier=True, gone=gone)
 
 
 def truncate(rows: Sequence[Row], *, every: Sequence[Row] | None = None) -> Iterator[Mutation]:

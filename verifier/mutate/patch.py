@@ -27,14 +27,16 @@ class Mutation:
       changed:   it pretends that the business did something else: another value, another order, a second handling.
                  Any verdict may follow, under any premise.
 
+    `earlier`: it shows an earlier moment, at which a flow that went wrong may still have been good.
     `gone` are the rows that it takes away, `come` those that it puts in (a changed row is in both), `touched` the rows
-    that it is about. `losses` are what a source would report. `step` and `attribute` say which, where it is about one.
+    that it is about. `losses` are what a source would report. `attribute` is the one that it is about, if it is.
     """
 
     kind: str
     what: str
     truth: Truth
     announced: bool = False
+    earlier: bool = False
     gone: frozenset[RowId] = frozenset()
     come: tuple[Row, ...] = ()
     losses: tuple[Loss, ...] = ()
@@ -45,8 +47,10 @@ class Mutation:
         """The ids of all rows that go or come, sorted."""
         return tuple(sorted({*self.gone, *(row.id for row in self.come)}, key=str))
 
-    def binds(self, premise: str) -> bool:
-        """Whether under this premise ("complete", "lossy") a good flow may not become violated, nor a bad satisfied."""
+    def binds(self, premise: str, *, good: bool) -> bool:
+        """Whether under this premise ("complete", "lossy") a good flow may not be violated, or a bad one satisfied."""
+        if self.earlier and not good:
+            return False
         return self.truth == "unchanged" or (self.truth == "lost" and (self.announced or premise == "lossy"))
 
 
