@@ -45,7 +45,7 @@ class Strength:
     """What became of all mutants; `idle` are rules (shape:id) that were violated by none of them.
 
     `doubted` of the killed ones were not called violated, only no longer satisfied. `flows` are the good ones.
-    `left_out` were made and not tried (`most`).
+    `left_out` were made and not tried (`most`). `verdicts` are those of all flows, as they were.
     """
 
     flows: tuple[str, ...]
@@ -56,6 +56,7 @@ class Strength:
     unwatched: tuple[Unwatched, ...] = ()
     idle: tuple[str, ...] = ()
     by_sort: Mapping[str, tuple[int, int]]
+    verdicts: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -116,6 +117,7 @@ def measure(
         unwatched=tuple(_unwatched(key, lived[key], tried[key], example[key]) for key in tried if lived[key]),
         idle=tuple(r for r in rules if r not in violated),
         by_sort={sort: (dead, all_) for sort, (dead, all_) in sorts.items() if all_},
+        verdicts=tuple(str(f.verdict) for f in whole.flows if f.verdict is not None),
     )
 
 

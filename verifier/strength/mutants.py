@@ -79,9 +79,9 @@ def mutants(good: Good, always: frozenset[tuple[str, str]], never: frozenset[str
     order, extra = partial(_order, always=always), partial(_extra, never=never)
     for make in (_missing, _late, order, _changed, _lost, _twice, extra, _failed):
         for mutant in make(good):
-            same = (mutant.sort, mutant.attribute, mutant.other, mutant.mutation.gone, mutant.mutation.come)
-            key = (*same[:3], same[3], tuple(repr(row) for row in mutant.mutation.come))
-            if key not in seen:  # two steps may be one observation
+            m = mutant.mutation
+            key = (mutant.sort, mutant.attribute, m.gone, tuple(map(repr, m.come)))
+            if key not in seen:  # two steps may be one observation, or read one record
                 seen.add(key)
                 yield mutant
 
@@ -111,11 +111,12 @@ def longest_ns(shape: Shape) -> int | None:
 
 def _missing(good: Good) -> Iterator[Mutant]:
     for name, _, occurrence in good.occurrences():
-        if any(o.event is not None for o in occurrence.all):
-            pairs = [(o.row, _without(o)) for o in occurrence.all]
+        all_ = [*occurrence.all, *_same_message(good, name, occurrence)]
+        if any(o.event is not None for o in all_):
+            pairs = [(o.row, _without(o)) for o in all_]
             mutation = changed("missing", f"{name} is missing", pairs, truth="changed")
         else:
-            gone = frozenset(o.row.id for o in occurrence.all)
+            gone = frozenset(o.row.id for o in all_)
             mutation = Mutation(kind="missing", what=f"{name} is missing", truth="changed", gone=gone)
         yield Mutant(sort="missing", step=name, mutation=mutation)
 
@@ -263,6 +264,15 @@ def _nested(into: Mapping[str, Value], path: Sequence[str], value: Value) -> Map
     inner = into.get(path[0])
     deeper = inner if isinstance(inner, Mapping) else {}
     return {**into, path[0]: value if len(path) == 1 else _nested(deeper, path[1:], value)}
+
+
+def _same_message(good: Good, step: str, occurrence: Occurrence) -> list[Observation]:
+    """Records that repeat the occurrence's message: with one of them it was published all the same."""
+    if not isinstance(occurrence.of.row, Record):
+        return []
+    mine = {m for m in message_ids(occurrence.of.row) if m[0] == "event"}
+    known = {o.id for o in occurrence.all}
+    return [o for o in _all(good, step) if o.id not in known and mine & set(message_ids(o.row))]
 
 
 def _without(o: Observation) -> Row:
