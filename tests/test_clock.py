@@ -317,7 +317,7 @@ def test_a_jump_that_can_not_be_read_may_be_any(by: str) -> None:
 
 
 def test_a_clock_that_contradicts_a_cause_may_be_off_to_any_other_clock_by_as_much() -> None:
-    """`two` began an hour before its cause on the clock of a: whose clock is off nobody knows, so c may be far from b."""
+    """`two` began an hour before its cause: whose clock is off nobody knows, so c may be far from b."""
     off = Picture("a : one @ 3600s..3601s\n  b : two @ 0..1s\nc : three @ 1200s..1201s")
     assert off.before("two", "three") == ("unknown", "clocks too close")
     assert off.took("two", "three").lo < 0

@@ -14,7 +14,7 @@ import multiprocessing
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -136,9 +136,9 @@ def _flows(capture: str) -> Mapping[str, Flow]:
     return gather(evidence.spans, evidence.records, correlation=shape.flow, attributes=names_of(shape)).flows
 
 
-def batches() -> Iterator[Batch]:
+def batches(cases: Sequence[Case] = CASES) -> Iterator[Batch]:
     """Every batch whose truth is known, with and without its records."""
-    for case in CASES:
+    for case in cases:
         whole = _judged(case, None, records=True, premise="complete")
         verdicts = {f.key: str(f.verdict) for f in whole.flows if f.verdict is not None}
         count = Counter(verdicts.values())
@@ -211,12 +211,14 @@ def _ids_of_another(batch: Batch) -> Mapping[str, Value]:
 # ---- the matrix of one batch
 
 
-def matrix_of(batch: Batch, kinds: Sequence[str] = (), every: int = 1) -> Matrix:
-    """All mutants of one batch under all premises; `every` n-th of each kind only."""
+def matrix_of(
+    batch: Batch, kinds: Sequence[str] = (), every: int = 1, made: Iterable[Mutation] | None = None
+) -> Matrix:
+    """All mutants of one batch (or those `made`) under all premises; `every` n-th of each kind only."""
     out: Matrix = defaultdict(Cell)
     before = _rules(_judged(batch.case, None, records=True, premise="complete", key=batch.key), batch.key)
     seen: Counter[str] = Counter()
-    for mutation in mutations(batch):
+    for mutation in mutations(batch) if made is None else made:
         about_records = all(len(row_id) == 3 for row_id in mutation.touched)
         if (kinds and mutation.kind not in kinds) or (about_records and not batch.records):
             continue

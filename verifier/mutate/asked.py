@@ -3,13 +3,16 @@
 In: a shape. Out: names. A value under any other name can change without any rule having a chance to see it.
 """
 
-from verifier.shape import Shape
+from collections.abc import Mapping
+from dataclasses import fields
+
+from verifier.shape import AttributeName, Shape
 from verifier.spans import DESTINATION, MESSAGE, OFFSET, OPERATION, PARTITION, PATH
 
 
 def names_asked(shape: Shape) -> frozenset[str]:
-    """Every attribute and field that the shape can read, of steps, facts and machines, whatever its rules are."""
-    asked: set[str] = {shape.flow.key, *shape.flow.aliases, *shape.attributes}
+    """Every attribute and field that the shape can read."""
+    asked: set[str] = {shape.flow.key, *shape.flow.aliases, *shape.attributes, *attributes_of_rules(shape)}
     for step in shape.steps.values():
         asked |= {*step.where, *step.identity, *step.carries}
         asked |= set(step.except_.where) if step.except_ is not None else set()
@@ -18,6 +21,23 @@ def names_asked(shape: Shape) -> frozenset[str]:
     for places in shape.facts.values():
         asked |= {str(place.attribute or place.field) for place in places}
     return frozenset(name for a in asked for name in shape.attributes.get(a, (a,)))
+
+
+def attributes_of_rules(shape: Shape) -> frozenset[str]:
+    """The attributes that rules name: in a parameter of their own, or as a condition's."""
+    out: set[str] = set()
+    for rule in shape.assertions:
+        for f in fields(rule):
+            value = getattr(rule, f.name)
+            if _speaks_of(f.type, AttributeName):
+                out.update((value,) if isinstance(value, str) else value or ())
+            elif isinstance(value, Mapping) and f.name != "when":
+                out.update(map(str, value))
+    return frozenset(out)
+
+
+def _speaks_of(annotation: object, wanted: object) -> bool:
+    return annotation == wanted or any(_speaks_of(part, wanted) for part in getattr(annotation, "__args__", ()))
 
 
 def names_tied() -> frozenset[str]:

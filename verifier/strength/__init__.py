@@ -78,7 +78,12 @@ def measure(
     shapes = with_params(shapes, params or {})
     readings = (
         Reading(url="spans", spans=evidence.spans, losses=tuple(loss for loss in evidence.losses if not loss.records)),
-        Reading(url="records", records=evidence.records, topics=_topics(evidence)),
+        Reading(
+            url="records",
+            records=evidence.records,
+            losses=tuple(loss for loss in evidence.losses if loss.records),
+            topics=_topics(evidence),
+        ),
     )
     given = _given(evidence)
     whole = check(shapes, spans=readings[:1] if given[0] else (), records=readings[1:] if given[1] else (), flows=flows)

@@ -20,6 +20,7 @@ from verifier.clock import At
 from verifier.facts import find_fact
 from verifier.flows import Row
 from verifier.mutate import Mutation, Pool, Site, begins, changed, fail, later, moved, sites
+from verifier.mutate.asked import attributes_of_rules
 from verifier.shape import Condition, Scalar, Shape, Step, duration_ns
 from verifier.spans import Observation, Record, Span, Value, consumes, destination, message_ids
 from verifier.values import canonical, holds
@@ -305,7 +306,8 @@ def _attributes(shape: Shape, step: Step) -> tuple[str, ...]:
         if shape.steps[machine.moves_by.step] is step:
             own |= {machine.moves_by.from_, machine.moves_by.to}
     facts = {str(place.attribute or place.field) for places in shape.facts.values() for place in places}
-    return tuple(sorted(({*shape.attributes, *facts} - optional - ties) | own))
+    named = {*shape.attributes, *attributes_of_rules(shape), *facts}
+    return tuple(sorted((named - optional - ties) | own))
 
 
 def _is_fact(shape: Shape, attribute: str) -> bool:
