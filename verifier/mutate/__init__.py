@@ -8,6 +8,7 @@ here judges, and the same rows give the same mutations in the same order.
         check(shapes, spans=Reading(url="spans", spans=spans), records=Reading(url="records", records=records))
 """
 
+from verifier.mutate.asked import names_asked, names_tied
 from verifier.mutate.copies import handle_again, moved, publish_again, redeliver, repeat
 from verifier.mutate.loss import (
     drop_attribute_said,
@@ -63,6 +64,8 @@ __all__ = [
     "mix_ids",
     "moved",
     "named",
+    "names_asked",
+    "names_tied",
     "new_root",
     "orphan",
     "pool",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from verifier.binding import BoundFlow, bind
-from verifier.clock import Clocks
+from verifier.clock import Clocks, Edge
 from verifier.engine.plan import groups, names_of
 from verifier.flows import gather
 from verifier.mutate import applied, begins, pool
@@ -19,8 +19,11 @@ from verifier.run import Evidence, check
 from verifier.shape import Shape
 from verifier.spans import Reading
 from verifier.specfile import with_params
-from verifier.strength.mutants import SORTS, Good, Mutant, longest_ns, mutants, orders
+from verifier.strength.mutants import SORTS, Good, Mutant, Pairs, longest_ns, mutants, orders
 from verifier.verdict import Report, Verdict
+
+ENOUGH = 3
+"""In how many good flows an order must be so to be more than an accident."""
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -88,7 +91,7 @@ def measure(
     given = _given(evidence)
     whole = check(shapes, spans=readings[:1] if given[0] else (), records=readings[1:] if given[1] else (), flows=flows)
     good = _good(shapes, evidence, whole, given)
-    made = [(g, m) for gs in good.values() for g in gs for m in mutants(g, _always(gs), _never(gs))]
+    made = [(g, m) for gs in good.values() for g in gs for m in mutants(g, _always(gs), _always(gs, "end"), _never(gs))]
     chosen = _sampled(made, most, seed)
     lived: Counter[tuple[object, ...]] = Counter()
     tried: Counter[tuple[object, ...]] = Counter()
@@ -152,14 +155,15 @@ def _good(
     return out
 
 
-def _always(good: Sequence[Good]) -> frozenset[tuple[str, str]]:
+def _always(good: Sequence[Good], edge: Edge = "start") -> Pairs:
     """The orders of steps that are so in every one of them in which both steps are."""
-    found = [orders(g) for g in good]
+    found = [orders(g, edge) for g in good]
     have = [{n for n, seen in g.bound.occurrences.items() if seen} for g in good]
     return frozenset(
         (a, b)
         for a, b in frozenset[tuple[str, str]]().union(*found)
         if all((a, b) in o for o, h in zip(found, have, strict=True) if {a, b} <= h)
+        and sum({a, b} <= h for h in have) >= ENOUGH
     )
 
 

@@ -5,8 +5,8 @@ changes the truth at a step of the shape, with what nobody watches if it lives.
 
 What a person would not call wrong is no mutant: a step that is `optional`; a repetition that is equal in its step's
 `identity`; a message that is published or handled again without an effect that the shape can see (an event, or a step
-with an `except`); an order that the flow's causes forbid, or that some good flow has the other way round; a value that
-is not on a span although its message has it, or no message would; another value from which the same fact, or the same
+with an `except`); an order that the flow's causes forbid, or that some good flow has the other way round, or that fewer
+than three have; one copy of a message that was delivered twice; a value that is not on a span although its message has it, or no message would; another value from which the same fact, or the same
 answer to a condition, follows; the ids that gather the flow (a row in another flow is a step that is missing).
 """
 
@@ -16,7 +16,7 @@ from functools import partial
 from hashlib import sha256
 
 from verifier.binding import BoundFlow, Occurrence
-from verifier.clock import At
+from verifier.clock import At, Edge
 from verifier.facts import find_fact
 from verifier.flows import Row
 from verifier.mutate import Mutation, Pool, Site, begins, changed, fail, later, moved, sites
@@ -30,7 +30,8 @@ HOUR_NS = 3600 * SECOND_NS
 AFTER_NS = SECOND_NS // 10
 """How long after the other step a step is that comes too late."""
 
-SORTS = ("missing", "late", "order", "changed", "lost", "twice", "extra", "failed")
+Pairs = frozenset[tuple[str, str]]
+SORTS = ("missing", "late", "order", "overlap", "changed", "lost", "twice", "extra", "failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +72,16 @@ class Good:
         yield from sorted(found, key=lambda x: (x[2].of.first_ns, x[2].of.id))
 
 
-def mutants(good: Good, always: frozenset[tuple[str, str]], never: frozenset[str]) -> Iterator[Mutant]:
+def mutants(good: Good, always: Pairs, over: Pairs, never: frozenset[str]) -> Iterator[Mutant]:
     """Every mutant of one good flow.
 
-    `always` are the pairs of steps (first, then) that are so in all good flows, `never` the steps that none has.
+    `always` are the pairs of steps (first, then) that are so in all good flows, `over` those of them where the first
+    was over before the other began; `never` the steps that none has.
     """
     seen: set[tuple[object, ...]] = set()
-    order, extra = partial(_order, always=always), partial(_extra, never=never)
-    for make in (_missing, _late, order, _changed, _lost, _twice, extra, _failed):
+    order, extra = partial(_order, pairs=_neighbours(always)), partial(_extra, never=never)
+    overlap = partial(_overlap, pairs=_neighbours(always) & over)
+    for make in (_missing, _late, order, overlap, _changed, _lost, _twice, extra, _failed):
         for mutant in make(good):
             m = mutant.mutation
             key = (mutant.sort, mutant.attribute, m.gone, tuple(map(repr, m.come)))
@@ -87,15 +90,15 @@ def mutants(good: Good, always: frozenset[tuple[str, str]], never: frozenset[str
                 yield mutant
 
 
-def orders(good: Good) -> frozenset[tuple[str, str]]:
-    """The pairs of steps (first, then) of which every occurrence of the first came before every one of the other."""
+def orders(good: Good, edge: Edge = "start") -> Pairs:
+    """The pairs of steps of which the first always began (or ended) before the other began."""
     steps = [name for name in good.bound.shape.steps if good.bound.occurrences[name]]
     before = good.bound.clocks.before
     out: set[tuple[str, str]] = set()
     for a in steps:
         for b in steps:
             firsts, thens = _all(good, a), _all(good, b)
-            if a != b and all(before(At(of=x), At(of=y)).answer == "yes" for x in firsts for y in thens):
+            if a != b and all(before(At(of=x, edge=edge), At(of=y)).answer == "yes" for x in firsts for y in thens):
                 out.add((a, b))
     return frozenset(out)
 
@@ -136,11 +139,15 @@ def _late(good: Good) -> Iterator[Mutant]:
         yield Mutant(sort="late", step=name, mutation=mutation, took_ns=by)
 
 
-def _order(good: Good, always: frozenset[tuple[str, str]]) -> Iterator[Mutant]:
+def _neighbours(always: Pairs) -> Pairs:
+    """The pairs between which no third step always is."""
+    return frozenset((a, b) for a, b in always if not any((a, c) in always and (c, b) in always for _, c in always))
+
+
+def _order(good: Good, pairs: Pairs) -> Iterator[Mutant]:
     """A step, with all that it caused, comes only after one that always came after it."""
     clocks = good.bound.clocks
-    neighbours = {(a, b) for a, b in always if not any((a, c) in always and (c, b) in always for _, c in always)}
-    for a, b in sorted(neighbours):
+    for a, b in sorted(pairs):
         last = max((o.last_ns for o in _all(good, b)), default=None)
         thens = {o.row.id for o in _all(good, b)}
         for occurrence in good.bound.occurrences.get(a, ()):
@@ -151,9 +158,24 @@ def _order(good: Good, always: frozenset[tuple[str, str]]) -> Iterator[Mutant]:
             if thens & {r.id for r in caused}:
                 continue
             by = last - begins(row) + AFTER_NS
-            pairs = [(r, later(r, by)) for r in caused]
-            mutation = changed("order", f"{a} comes only after {b}", pairs, truth="changed")
+            moved_ = [(r, later(r, by)) for r in caused]
+            mutation = changed("order", f"{a} comes only after {b}", moved_, truth="changed")
             yield Mutant(sort="order", step=a, other=b, mutation=mutation)
+
+
+def _overlap(good: Good, pairs: Pairs) -> Iterator[Mutant]:
+    """A handler still runs when the next one of its service has begun and ended."""
+    steps = good.bound.shape.steps
+    for a, b in sorted(pairs):
+        firsts, thens = _all(good, a), _all(good, b)
+        together = steps[a].service is not None and steps[a].service == steps[b].service
+        if not together or len(firsts) != 1 or not thens or steps[a].sort != "span" or steps[b].sort != "span":
+            continue
+        row = firsts[0].row
+        assert isinstance(row, Span)
+        new = replace(row, end_ns=max(o.last_ns for o in thens) + AFTER_NS)
+        mutation = changed("overlap", f"{a} runs until after {b}", [(row, new)], truth="changed")
+        yield Mutant(sort="overlap", step=a, other=b, mutation=mutation)
 
 
 def _changed(good: Good) -> Iterator[Mutant]:

@@ -6,13 +6,14 @@ In: `Strength`. Out: lines for people: the figure, what nobody watches, rules th
 from collections.abc import Iterator
 
 from verifier.shape import Shape
-from verifier.strength import Strength, Unwatched
+from verifier.strength import ENOUGH, Strength, Unwatched
 from verifier.wording import clean, duration, wrap
 
 SORT_WORDS = {
     "missing": "a step never happens",
     "late": "a step comes too late",
     "order": "two steps change their order",
+    "overlap": "a step runs into the next one",
     "changed": "a value changes",
     "lost": "a value is lost",
     "twice": "an effect happens twice",
@@ -30,6 +31,8 @@ def lines(strength: Strength, shapes: tuple[Shape, ...], seed: int) -> Iterator[
     yield ""
     for sort, (killed, tried) in strength.by_sort.items():
         yield f"  {SORT_WORDS[sort]:28} {killed:5} of {tried}"
+    if n < ENOUGH:
+        yield from wrap(f"  orders were not tried: an order is one that at least {ENOUGH} good flows have", rest="  ")
     if strength.doubted:
         yield ""
         yield from wrap(f"{strength.doubted} of the killed were no longer satisfied, but not called violated either")
@@ -60,6 +63,7 @@ def sentence(u: Unwatched) -> str:
         "missing": f"{u.step} may never happen: no assertion misses it",
         "late": f"{u.step} may come {took} late: no assertion bounds it",
         "order": f"{u.step} may come after {u.other}: no assertion orders them",
+        "overlap": f"{u.step} may still run when {u.other} starts: no assertion waits for its end",
         "changed": f"{attribute} may change {change}: no assertion reads it there",
         "lost": f"{attribute} may be lost at {u.step}: no assertion asks for it there",
         "twice": f"{u.step} may happen twice: no assertion counts it",
