@@ -16,7 +16,7 @@ WORTH_A_LOOK = ("violated", "error", "inconclusive")
 
 @click.command(
     short_help="Judge flows by shapes: what went right, and what didn't.",
-    epilog="Example: verifier check phase1-regular phase1-guest --spans run.otlp.jsonl --records run.events.jsonl"
+    epilog="Example: verifier check phase1-regular phase1-guest --spans run.otlp.jsonl --records run.events.jsonl",
 )
 @click.argument("shapes", nargs=-1, required=True, metavar="SHAPE...")
 @sources
