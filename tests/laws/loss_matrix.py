@@ -2,7 +2,7 @@
 
 In: tests/data/huleedu. Out: a table, the page docs/explanation/loss-matrix.md, exit code 1 if any verdict is wrong:
 
-    python -m tests.laws.loss_matrix [--processes 2] [--only CAPTURE] [--kind KIND]... [--no-page]
+    python -m tests.laws.loss_matrix [--processes 2] [--only CAPTURE] [--kind KIND]... [--every N]
 
 Wrong is, for a mutation that binds (`Mutation.binds`): a good batch violated, a bad one satisfied, or a rule that
 turned from one to the other; and for every mutation: what is final although evidence may be lost, and the opposite
@@ -267,7 +267,7 @@ def _turned(
             yield rule, was, now
 
 
-def _job(job: tuple[Batch, tuple[str, ...]]) -> Matrix:
+def _job(job: tuple[Batch, tuple[str, ...], int]) -> Matrix:
     return matrix_of(*job)
 
 
@@ -277,12 +277,15 @@ def main(argv: Sequence[str]) -> int:
     ap.add_argument("--processes", type=int, default=2)
     ap.add_argument("--only", help="captures whose name contains this")
     ap.add_argument("--kind", action="append", default=[])
+    ap.add_argument("--every", type=int, default=1, help="every n-th mutation of each kind only")
     ap.add_argument("--no-page", action="store_true")
     options = ap.parse_args(argv)
     jobs = [b for b in batches() if not options.only or options.only in b.case.capture]
     begun, total = time.monotonic(), defaultdict[Place, Cell](Cell)
     with multiprocessing.Pool(options.processes) as workers:
-        for n, part in enumerate(workers.imap_unordered(_job, [(b, tuple(options.kind)) for b in jobs]), 1):
+        for n, part in enumerate(
+            workers.imap_unordered(_job, [(b, tuple(options.kind), options.every) for b in jobs]), 1
+        ):
             for place, cell in part.items():
                 total[place].add(cell)
                 for text in cell.wrong:
@@ -300,7 +303,7 @@ def main(argv: Sequence[str]) -> int:
         from tests.laws.loss_page import page
 
         PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(page(total))
+        PAGE.write_text(page(total, every=options.every))
     return 1 if wrong else 0
 
 

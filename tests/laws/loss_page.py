@@ -41,15 +41,16 @@ MEANS: Mapping[str, tuple[str, Truth]] = {
 ANNOUNCED = ("drop_event_said", "drop_attribute_said", "truncate", "orphan")
 
 
-def page(total: Mapping[Place, Cell]) -> str:
+def page(total: Mapping[Place, Cell], *, every: int = 1) -> str:
     """The whole page."""
     judged = sum(cell.mutants for cell in total.values())
     wrong = sum(len(cell.wrong) for cell in total.values())
+    each = "every single mutation" if every == 1 else f"one mutation in {every} of each kind"
     lines = [
         MADE,
         "# The loss matrix",
         "",
-        "Every batch of the recorded captures whose truth is known, and every single mutation of it: what does the",
+        f"Every batch of the recorded captures whose truth is known, and {each} of it: what does the",
         f"verifier say then? **{judged:,} verdicts, {wrong} wrong.** To see it again (some minutes):",
         "",
         "```sh",
