@@ -15,7 +15,8 @@ WORTH_A_LOOK = ("violated", "error", "inconclusive")
 
 
 @click.command(
-    epilog="Example: verifier check phase1-regular phase1-guest --spans run.otlp.jsonl --records run.events.jsonl"
+    short_help="Judge flows by shapes: what went right, and what didn't.",
+    epilog="Example: verifier check phase1-regular phase1-guest --spans run.otlp.jsonl --records run.events.jsonl",
 )
 @click.argument("shapes", nargs=-1, required=True, metavar="SHAPE...")
 @sources
