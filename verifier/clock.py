@@ -126,6 +126,14 @@ class Clocks:
         """The records of which the row handled one, where it doesn't say which."""
         return self._one_of.get(row.id, frozenset())
 
+    def row(self, id: RowId) -> Row | None:
+        """The row with this id, if it is one of the flow's."""
+        return self._by_id.get(id)
+
+    def directly(self, row: Row) -> tuple[Row, ...]:
+        """Every row that one parent, link or message leads from."""
+        return tuple(self._by_id[i] for i in self._up.get(row.id, ()))
+
     def ancestors(self, row: Row) -> frozenset[RowId]:
         """Every row that a path leads from."""
         known = self._ancestors.get(row.id)

@@ -186,6 +186,27 @@ class Illegal(Finding):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Detached(Finding):
+    """`then` doesn't descend from `first` by way of every step of `through`, or it can't be told.
+
+    `lacks` is the first of these that no path passes; `hop` the name of the observation at which the context was lost,
+    and `how`: root (it begins a trace of its own), orphan (what it names as its cause was not seen), foreign (that is
+    of another flow), forwarded (it took the context of a message of another topic, `sent_to`), message (what it handled
+    was not seen), unclear (several may be its cause), skipped (nothing was lost: the path just passes no `lacks`).
+    """
+
+    word: ClassVar[str] = "detached"
+    first: str
+    then: str
+    through: tuple[str, ...] = ()
+    lacks: str
+    how: str
+    hop: str | None = None
+    topic: str | None = None
+    sent_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable(Finding):
     """The evidence can't be read as the rule needs it: an attribute, a fact, an identity.
 

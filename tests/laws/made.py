@@ -166,6 +166,12 @@ PARAMETERS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
         one_of=st.sampled_from(((), (), ("X",), (1, "e"))),
     ),
     "conforms": st.just({"machine": "door"}),
+    "causes": _some(
+        step=STEP, then=STEP, through=st.sampled_from(((), (), ("two",), ("sent",), ("each", "move")))
+    ).filter(lambda p: p["then"] not in (p["step"], *p["through"])),
+    "in_key_order": _some(produced=STEP, consumed=STEP, key=ATTRIBUTE, by=ATTRIBUTE).filter(
+        lambda p: p["produced"] != p["consumed"] and p["key"] != p["by"]
+    ),
     "no_errors": _some(
         allow=st.sampled_from(((), (), (Allow(span="tw*", because="it is tried again"),))),
         recovers_within=st.sampled_from(("0s", "0s", "6ms", "1s")),

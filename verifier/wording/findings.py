@@ -10,6 +10,7 @@ from verifier.shape import split_point
 from verifier.spans import Observation, Record, Span, consumes
 from verifier.verdict import (
     Broken,
+    Detached,
     Early,
     Evidence,
     Finding,
@@ -45,6 +46,8 @@ def title(finding: Finding) -> str:
         case Illegal():
             moved = f"{clean(finding.machine)} moved from {clean(finding.source)} to {clean(finding.target)}"
             said = f"{moved}, " + ("which is not allowed" if finding.state is None else f"but was at {finding.state}")
+        case Detached():
+            return clean(_detached(finding), most=None)
         case Unreadable():
             where = f" at {finding.step}" if finding.step and finding.step not in finding.what.split() else ""
             return clean(
@@ -104,6 +107,9 @@ def expected(finding: Finding) -> str | None:
         case Illegal():
             to = listed(finding.allowed, "or") if finding.allowed else "no other state"
             said = f"from {finding.source if finding.state is None else finding.state} to {to}"
+        case Detached():
+            by = f" by way of {listed(finding.through)}" if finding.through else ""
+            said = f"a path of parents, links and messages from {_point(finding.first)} to {_point(finding.then)}{by}"
     return None if said is None else clean(said, most=None)
 
 
@@ -134,6 +140,10 @@ def observed(finding: Finding) -> str | None:
             said = f"{between(finding.took)}{_jumped(finding.jumped)}"
         case Illegal():
             said = f"from {finding.source} to {finding.target} at {_time(finding, finding.evidence[-1:])}"
+        case Detached(how="skipped"):
+            said = f"a path from {_point(finding.first)} that passes no {finding.lacks}"
+        case Detached():
+            said = f"{_hop(finding)} {_broke_off(finding)}"
         case Unreadable() if finding.raw is not None:
             said = value(finding.raw)
     if isinstance(finding, Missing) and finding.attempts:
@@ -214,6 +224,40 @@ def _misordered(finding: Misordered) -> str:
     else:
         what = f"whether {_point(finding.first)} came {f'{times} ' if finding.wanted > 1 else ''}before {then}"
     return clean(f"{what} can't be told: {_untold(finding)}", most=None)
+
+
+def _detached(finding: Detached) -> str:
+    skipped = finding.lacks != finding.first
+    by = f" by way of {finding.lacks}" if skipped else ""
+    path = f"{_point(finding.then)} descends from {_point(finding.first)}{by}"
+    if finding.certain and finding.how == "skipped":
+        return f"{_point(finding.then)} descends from {_point(finding.first)}, but not by way of {finding.lacks}"
+    lost = f"{_hop(finding)} {_broke_off(finding)}"
+    if not finding.certain:
+        return f"whether {path} can't be told: {clean(finding.doubt) if finding.doubt else lost}"
+    return f"{path.replace(' descends ', ' does not descend ', 1)}: {lost}"
+
+
+def _hop(finding: Detached) -> str:
+    """Where the context was lost: who, what, and of which topic."""
+    of = f" of {clean(finding.topic)}" if finding.topic and finding.topic not in (finding.hop or "") else ""
+    return f"{clean(finding.service or 'somebody')} {clean(finding.hop or finding.then)}{of}"
+
+
+def _broke_off(finding: Detached) -> str:
+    """How the path upwards ends there."""
+    match finding.how:
+        case "orphan":
+            return "names a cause that was not seen"
+        case "foreign":
+            return "was caused by an observation of another flow"
+        case "forwarded":
+            return f"took the context of a message to {clean(finding.sent_to or 'another topic')}"
+        case "message":
+            return "handled a message that was not seen"
+        case "unclear":
+            return "may have one of several causes"
+    return "begins a trace of its own"
 
 
 def _untold(finding: Misordered) -> str:
