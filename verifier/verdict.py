@@ -120,7 +120,10 @@ class Unexpected(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch(Finding):
-    """A value is wrong: `seen` instead of `expected`; `how` is changed, lost, not_allowed or condition."""
+    """A value is wrong: `seen` instead of `expected`; `how` is changed, lost, not_allowed or condition.
+
+    `between`: from which point to which it should have stayed the same.
+    """
 
     word: ClassVar[str] = "mismatch"
     attribute: str
@@ -128,6 +131,7 @@ class Mismatch(Finding):
     seen: Value = None
     expected: Value = None
     topic: str | None = None
+    between: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,6 +172,7 @@ PARAMETERS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "in_key_order": _some(produced=STEP, consumed=STEP, key=ATTRIBUTE, by=ATTRIBUTE).filter(
         lambda p: p["produced"] != p["consumed"] and p["key"] != p["by"]
     ),
+    "unchanged": _some(machine=st.just("door"), from_=POINT, to=POINT),
     "no_errors": _some(
         allow=st.sampled_from(((), (), (Allow(span="tw*", because="it is tried again"),))),
         recovers_within=st.sampled_from(("0s", "0s", "6ms", "1s")),

@@ -196,6 +196,9 @@ def _unexpected(finding: Unexpected) -> str:
 def _mismatch(finding: Mismatch) -> str:
     name, seen, wanted = clean(finding.attribute), value(finding.seen), value(finding.expected)
     match finding.how:
+        case "changed" if finding.between is not None:
+            first, last = map(_point, finding.between)
+            return f"{name} changed from {wanted} to {seen} between {first} and {last}"
         case "changed":
             return f"{name} changed from {wanted} to {seen}{_where(finding)}"
         case "lost":
