@@ -153,13 +153,17 @@ class Misordered(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Late(Finding):
-    """`then` took longer after `first` than `limit_ns`, or it can't be told."""
+    """`then` took longer after `first` than `limit_ns`, or it can't be told.
+
+    `stopped`: how long the clock stood still in between, in declared outages; `took` is without that.
+    """
 
     word: ClassVar[str] = "late"
     first: str
     then: str
     took: Interval
     limit_ns: int
+    stopped: Interval | None = None
     jumped: Interval | None = None
     order: Order | None = None
 

@@ -172,7 +172,16 @@ PARAMETERS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "in_key_order": _some(produced=STEP, consumed=STEP, key=ATTRIBUTE, by=ATTRIBUTE).filter(
         lambda p: p["produced"] != p["consumed"] and p["key"] != p["by"]
     ),
-    "unchanged": _some(machine=st.just("door"), from_=POINT, to=POINT),
+    "unchanged": _some(machine=st.just("door"), from_=POINT, to=POINT).filter(
+        lambda p: "move" not in (p["from_"], p["to"])
+    ),
+    "delivered": _some(
+        stored=POINT,
+        published=POINT,
+        consumed=st.lists(POINT, min_size=1, max_size=2, unique=True).map(tuple),
+        within=LIMIT,
+        same=st.sampled_from((("event_id",), ("n",))),
+    ),
     "no_errors": _some(
         allow=st.sampled_from(((), (), (Allow(span="tw*", because="it is tried again"),))),
         recovers_within=st.sampled_from(("0s", "0s", "6ms", "1s")),

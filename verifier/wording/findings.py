@@ -138,6 +138,7 @@ def observed(finding: Finding) -> str | None:
             said = _seen_order(finding)
         case Late() | Early():
             said = f"{between(finding.took)}{_jumped(finding.jumped)}"
+            said += _stopped(finding.stopped) if isinstance(finding, Late) else ""
         case Illegal():
             said = f"from {finding.source} to {finding.target} at {_time(finding, finding.evidence[-1:])}"
         case Detached(how="skipped"):
@@ -328,6 +329,12 @@ def _jumped(jumped: Interval | None) -> str:
     if jumped is None or jumped.hi == 0:
         return ""
     return f", of it {between(jumped)} advanced by the test clock"
+
+
+def _stopped(stopped: Interval | None) -> str:
+    if stopped is None or stopped.hi == 0:
+        return ""
+    return f", without {between(stopped)} of a declared outage"
 
 
 def _point(point: str) -> str:
