@@ -107,13 +107,17 @@ class Missing(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unexpected(Finding):
-    """Something that may not be there is: `after` or `before` another step, too often, or at all."""
+    """Something that may not be there is: `after` or `before` another step, too often, or at all.
+
+    `wrote`: not the step itself, but that it wrote this table.
+    """
 
     word: ClassVar[str] = "unexpected"
     after: str | None = None
     before: str | None = None
     seen: tuple[int, int] | None = None
     wanted: str | None = None
+    wrote: str | None = None
     message: str | None = None
     group: str | None = None
 

@@ -87,6 +87,8 @@ def expected(finding: Finding) -> str | None:
             said = _wanted(finding)
         case Unexpected(wanted=str()):
             said = _occurrences(finding.wanted, finding)
+        case Unexpected(wrote=str()):
+            said = f"no write to {finding.wrote}"
         case Unexpected(step=None):
             said = "no error"
         case Unexpected():
@@ -126,6 +128,8 @@ def observed(finding: Finding) -> str | None:
             there = f"{_point(finding.since or finding.before or '')} at {_time(finding, finding.evidence[:1])}"
             either = f"no {listed((*finding.instead, finding.step or 'other'), 'and no')}"
             said = f"{there}, {either} {'before' if finding.since is None else 'answers'} it"
+        case Unexpected(wrote=str()):
+            said = f"{clean(finding.message or '')} at {_time(finding, finding.evidence[1:2])}"
         case Unexpected():
             what = "an error" if finding.step is None else finding.step
             said = f"{what} at {_time(finding, finding.evidence[:1] if finding.step is None else None)}"
@@ -191,6 +195,8 @@ def _unexpected(finding: Unexpected) -> str:
     if finding.step is None:
         failed = finding.evidence[0].of.name if finding.evidence else "an operation"
         return f"{clean(finding.service or 'a service')} {clean(failed)} failed{message}"
+    if finding.wrote is not None:
+        return f"{finding.step} wrote {clean(finding.wrote)}{message}"
     return f"{finding.step} happened{_scope(finding) or ' and may not'}{message}"
 
 
