@@ -48,6 +48,11 @@ READING = frozenset({"select", "show", "connect", "ping", "begin", "commit", "ro
 """Operations that write nothing; what a span without a statement is asked for."""
 
 
+_PLACEHOLDER = re.compile(r"%s|%\(\w+\)s")
+_TURN = re.compile(r"^\s*(START\s+TRANSACTION|BEGIN|(RELEASE\s+)?SAVEPOINT)\b[^;]*;?\s*$", re.IGNORECASE)
+"""One statement that begins or marks a transaction, in whatever words."""
+
+
 @assertion
 class NoWrites(Rule):
     """What a step does writes none of `tables`: no statement of `service` in a database span below it.
@@ -284,11 +289,14 @@ def _parse(text: str, dialect: str | None) -> Iterable["exp.Expr"]:
 
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it can't parse is said here, in a finding
     text = re.sub(r"^\s*REPLACE\s+INTO\b", "INSERT INTO", text, flags=re.IGNORECASE)
-    text = re.sub(r"^\s*((RELEASE\s+)?SAVEPOINT)\s+\S+\s*;?\s*$", "COMMIT", text, flags=re.IGNORECASE)
+    text = _TURN.sub("COMMIT", text)
     try:
         return [one for one in sqlglot.parse(text, read=dialect) if one is not None]
     except SqlglotError as error:
-        raise ValueError(str(error)) from error
+        plain = _PLACEHOLDER.sub("?", text)
+        if plain == text:
+            raise ValueError(str(error)) from error
+        return _parse(plain, dialect)
 
 
 def _tables(statement: "exp.Expr") -> tuple[list[Table], str | None]:
@@ -306,6 +314,8 @@ def _tables(statement: "exp.Expr") -> tuple[list[Table], str | None]:
         found += [_table(t) for t in _targets(node) if t.name]
     if isinstance(statement, exp.Update | exp.Delete) and _joined(statement):
         return found, "it names several tables, and may write each"
+    if isinstance(statement, exp.Drop) and str(statement.args.get("kind") or "").upper() not in ("TABLE", "VIEW"):
+        return [], "it drops what may be of any table"
     known = (*reads, *turns, *writes, exp.Copy, exp.MultitableInserts)
     if isinstance(statement, known) and not list(statement.find_all(exp.Command)):
         return found, None
