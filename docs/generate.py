@@ -190,6 +190,11 @@ def cli_page() -> str:
         "Every option has an environment variable (`VERIFIER_CHECK_SPANS`) and may stand in `verifier.toml`",
         "(`[check]`, `spans = [...]`) or under `[tool.verifier]` in `pyproject.toml`.",
         "",
+        "Two facts of the deployment stand beside them: how far clocks may be apart (`[clocks]`,",
+        '`uncertainty = "5ms"`) and, above all tables, declared outages,',
+        "in which the clock of `delivered` stands still:",
+        "`outages = [{from = 2026-11-22T22:00:00Z, to = 2026-11-22T22:05:00Z}]`.",
+        "",
     ]
     for name, command in [("verifier", cli), *((f"verifier {n}", c) for n, c in sorted(cli.commands.items()))]:
         parent = click.Context(cli, info_name="verifier", terminal_width=80, **cli.context_settings)

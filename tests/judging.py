@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from verifier.assertions import Example, kinds
-from verifier.clock import UNCERTAINTY_NS, jumps_of
+from verifier.clock import UNCERTAINTY_NS, Interval, jumps_of
 from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
 from verifier.engine.judge import Outcome, Setting, judge
 from verifier.engine.plan import plan
 from verifier.flows import Flow, Member, sort_key
 from verifier.run import parse_at
 from verifier.shape import Correlation, Duration, Ends, Rule, Shape, Step, StepName, duration_ns, points_of
-from verifier.sketch import parse
+from verifier.sketch import ORIGIN_NS, parse
 from verifier.spans import Observation
 from verifier.verdict import AssertionVerdict
 
@@ -46,10 +46,20 @@ def judge_rule(rule: Rule, example: Example, *, shape: Mapping[str, Any] | None 
         losses=sampled(sketch.spans),
         gaps=silent_gaps(sketch.spans),
     )
-    setting = Setting(sight=sight, jumps=jumps_of(sketch.spans, parse=duration_ns), uncertainty_ns=UNCERTAINTY_NS)
+    setting = Setting(
+        sight=sight,
+        jumps=jumps_of(sketch.spans, parse=duration_ns),
+        outages=tuple(Interval(_sketched(o["from"]), _sketched(o["to"])) for o in example.outages),
+        uncertainty_ns=UNCERTAINTY_NS,
+    )
     outcome = judge(plan(made), flow, setting, given=dict(example.given))
     assert outcome is not None
     return outcome
+
+
+def _sketched(text: str) -> int:
+    """A moment on a sketch's own time."""
+    return ORIGIN_NS + (duration_ns(text) or 0)
 
 
 def judge_example(kind: str, example: Example) -> AssertionVerdict:

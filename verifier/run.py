@@ -20,7 +20,7 @@ from verifier.engine.plan import Plan, groups, names_of, plan
 from verifier.engine.remarks import absent, cycles, endless, hidden, known_key, unheard, unjudged, untold
 from verifier.errors import SpecError, UsageError
 from verifier.flows import Flow, Gathering, gather
-from verifier.options import Expected, parse_at, parse_duration, parse_expect, parse_jump
+from verifier.options import Expected, parse_at, parse_duration, parse_expect, parse_jump, parse_outages
 from verifier.shape import Shape, duration_ns
 from verifier.sources import merge as merge_readings
 from verifier.sources import read_records, read_spans
@@ -114,6 +114,7 @@ def check(
     params: Mapping[str, str] | None = None,
     clock_jumps: Sequence[str] = (),
     uncertainty: str | None = None,
+    outages: Sequence[Mapping[str, object]] = (),
     strict: bool = False,
     progress: Progress | None = None,
     stdin: BinaryIO | None = None,
@@ -121,7 +122,8 @@ def check(
     """Judges every flow of the sources by every shape.
 
     `flows` and `correlation_ids` narrow down which flows; `at` is the moment it is judged as of: "end" (the last
-    observation), "+26h" after it, or an ISO time. Raises UsageError, SpecError or SourceError; never for a flow.
+    observation), "+26h" after it, or an ISO time; `outages` are `{"from": TIME, "to": TIME}`.
+    Raises UsageError, SpecError or SourceError; never for a flow.
     """
     from verifier import __version__
 
@@ -139,6 +141,7 @@ def check(
         known_key(e, shapes)
     jumps = tuple(parse_jump(text, n) for n, text in enumerate(clock_jumps))
     slack = UNCERTAINTY_NS if uncertainty is None else parse_duration(uncertainty, "[clocks] uncertainty")
+    down = parse_outages(outages)
     evidence = read(spans, records, progress=progress, stdin=stdin)
     at_ns = parse_at(at, evidence.last_ns)
     sight = Sight(
@@ -151,7 +154,8 @@ def check(
         gaps=silent_gaps(evidence.spans),
         failed=tuple(s.failed if s.url in s.failed else f"{s.url}: {s.failed}" for s in evidence.sources if s.failed),
     )
-    setting = Setting(sight=sight, jumps=(*jumps_of(evidence.spans, parse=duration_ns), *jumps), uncertainty_ns=slack)
+    jumps = (*jumps_of(evidence.spans, parse=duration_ns), *jumps)
+    setting = Setting(sight=sight, jumps=jumps, outages=down, uncertainty_ns=slack)
     tally = _Tally(strict=strict)
     tally.early = at_ns < evidence.last_ns
     _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)

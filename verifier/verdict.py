@@ -107,20 +107,27 @@ class Missing(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unexpected(Finding):
-    """Something that may not be there is: `after` or `before` another step, too often, or at all."""
+    """Something that may not be there is: `after` or `before` another step, too often, or at all.
+
+    `wrote`: not the step itself, but that it wrote this table.
+    """
 
     word: ClassVar[str] = "unexpected"
     after: str | None = None
     before: str | None = None
     seen: tuple[int, int] | None = None
     wanted: str | None = None
+    wrote: str | None = None
     message: str | None = None
     group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch(Finding):
-    """A value is wrong: `seen` instead of `expected`; `how` is changed, lost, not_allowed or condition."""
+    """A value is wrong: `seen` instead of `expected`; `how` is changed, lost, not_allowed or condition.
+
+    `between`: from which point to which it should have stayed the same.
+    """
 
     word: ClassVar[str] = "mismatch"
     attribute: str
@@ -128,6 +135,7 @@ class Mismatch(Finding):
     seen: Value = None
     expected: Value = None
     topic: str | None = None
+    between: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +157,17 @@ class Misordered(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Late(Finding):
-    """`then` took longer after `first` than `limit_ns`, or it can't be told."""
+    """`then` took longer after `first` than `limit_ns`, or it can't be told.
+
+    `stopped`: how long the clock stood still in between, in declared outages; `took` is without that.
+    """
 
     word: ClassVar[str] = "late"
     first: str
     then: str
     took: Interval
     limit_ns: int
+    stopped: Interval | None = None
     jumped: Interval | None = None
     order: Order | None = None
 
@@ -183,6 +195,27 @@ class Illegal(Finding):
     target: str
     state: str | None = None
     allowed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detached(Finding):
+    """`then` doesn't descend from `first` by way of every step of `through`, or it can't be told.
+
+    `lacks` is the first of these that no path passes; `hop` the name of the observation at which the context was lost,
+    and `how`: root (it begins a trace of its own), orphan (what it names as its cause was not seen), foreign (that is
+    of another flow), forwarded (it took the context of a message of another topic, `sent_to`), message (what it handled
+    was not seen), unclear (several may be its cause), skipped (nothing was lost: the path just passes no `lacks`).
+    """
+
+    word: ClassVar[str] = "detached"
+    first: str
+    then: str
+    through: tuple[str, ...] = ()
+    lacks: str
+    how: str
+    hop: str | None = None
+    topic: str | None = None
+    sent_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

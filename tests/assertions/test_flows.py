@@ -4,7 +4,7 @@ A Markdown file is a suite. Per case a `## title` that says the truth, a sketch 
 shape file (the assertion, and `steps:`, `machines:`, `attributes:`, `facts:`, `params:` where needed; a step that is
 not described is a span of its own name), then the circumstances and what is expected:
 
-    given, assume, ends, gives_up, records      as in `Example`
+    given, assume, ends, gives_up, records, outages   as in `Example`
     at          end, +5s (after the last observation), or 5s (on the sketch's own time)
     verdict     of the assertion
     finding     the word of its first finding; none: it has no findings
@@ -35,9 +35,10 @@ FOLDER = Path(__file__).parent / "flows"
 CASE = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 OF_SHAPE = {"assertions", "steps", "machines", "attributes", "facts", "params"}
-CIRCUMSTANCES = {"given", "assume", "at", "ends", "gives_up", "records"}
+CIRCUMSTANCES = {"given", "assume", "at", "ends", "gives_up", "records", "outages"}
 EXPECTED = {"verdict", "finding", "mentions", "wrong"}
-NAMING = ("step", "first", "then", "cancelled_by", "through", "steps", "after", "before", "between")
+NAMING = ("step", "first", "then", "cancelled_by", "through", "steps", "after", "before", "between", "stored")
+NAMING += ("published", "consumed")
 """Parameters whose texts are points; `then` of a decision holds conditions, and names none."""
 
 
@@ -115,6 +116,7 @@ def example_of(case: Case, shape: Shape) -> Example:
         ends=tuple(said.get("ends", ())),
         gives_up=said.get("gives_up"),
         records=said.get("records", True),
+        outages=tuple(said.get("outages", ())),
     )
 
 

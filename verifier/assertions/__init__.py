@@ -40,7 +40,8 @@ def assertion(cls: type[R]) -> type[R]:
 class Example:
     """A flow as a sketch, the parameters of one assertion, and the verdict: a test and a line of documentation.
 
-    A step is a span of its own name unless `steps` says otherwise; every row belongs to the flow.
+    A step is a span of its own name unless `steps` says otherwise; every row belongs to the flow. `outages` are on the
+    sketch's own time: `{"from": "1s", "to": "5s"}`.
     """
 
     verdict: str
@@ -57,6 +58,7 @@ class Example:
     ends: tuple[str, ...] = ()
     gives_up: str | None = None
     records: bool = True
+    outages: tuple[Mapping[str, str], ...] = ()
 
 
 def kinds() -> Mapping[str, type[Rule]]:

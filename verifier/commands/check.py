@@ -72,6 +72,7 @@ def check(
             load_all(shapes),
             params=dict(pair(p) for p in params),
             uncertainty=_clocks(ctx),
+            outages=(ctx.find_root().default_map or {}).get("outages") or (),
             progress=progress,
             **options,
         )

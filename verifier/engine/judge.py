@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from verifier.binding import BoundFlow, bind
-from verifier.clock import UNCERTAINTY_NS, Clocks, Jump
+from verifier.clock import UNCERTAINTY_NS, Clocks, Interval, Jump
 from verifier.engine.complete import Sight, losses_of
 from verifier.engine.decide import Decision, Table
 from verifier.engine.plan import Plan
@@ -37,6 +37,7 @@ class Setting:
 
     sight: Sight
     jumps: tuple[Jump, ...] = ()
+    outages: tuple[Interval, ...] = ()
     uncertainty_ns: int = UNCERTAINTY_NS
 
 
@@ -140,6 +141,7 @@ def _bind(bound: BoundFlow, setting: Setting) -> None:
         rows=[m.row for m in (*flow.members, *flow.shared)],
         uncertainty_ns=setting.uncertainty_ns,
         jumps=setting.jumps,
+        outages=setting.outages,
         records_complete=sight.records_complete,
     )
     bind(bound)
