@@ -112,14 +112,15 @@ def as_of(flow: Flow, at_ns: int) -> Flow:
     def seen(row: Row) -> bool:
         return (row.seen_ns if isinstance(row, Record) else max(row.start_ns, row.end_ns)) <= at_ns
 
-    if all(seen(m.row) for m in (*flow.members, *flow.shared)):
+    if all(seen(m.row) for m in (*flow.members, *flow.shared)) and all(seen(e.cause) for e in flow.crossing):
         return flow
 
     def kept(members: tuple[Member, ...]) -> tuple[Member, ...]:
         return tuple(m for m in members if seen(m.row))
 
     orphans = tuple(row for row in flow.orphans if seen(row))
-    return replace(flow, members=kept(flow.members), shared=kept(flow.shared), orphans=orphans)
+    crossing = tuple(edge for edge in flow.crossing if seen(edge.row) and seen(edge.cause))
+    return replace(flow, members=kept(flow.members), shared=kept(flow.shared), orphans=orphans, crossing=crossing)
 
 
 def _bind(bound: BoundFlow, setting: Setting) -> None:
