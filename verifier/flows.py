@@ -326,8 +326,8 @@ class _Closure:
         aliases: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         orphans: dict[str, list[Row]] = defaultdict(list)
         crossing: dict[str, list[Crossing]] = defaultdict(list)
-        for key, edge in crossings(self.rows, self.key, self.weak, self.parent, self.index, self.messages):
-            crossing[key].append(edge)
+        for into, edge in crossings(self.rows, self.key, self.weak, self.parent, self.index, self.messages):
+            crossing[into].append(edge)
         strays: list[Stray] = []
         every = {key for key in self.key if key is not None}  # a key that no row has to itself opens no flow
         for i, row in enumerate(self.rows):
