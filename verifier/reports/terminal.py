@@ -160,8 +160,11 @@ def _story(report: Report, names: Mapping[str, str]) -> str:
         return f"{report.verdict}: {clean(report.reason, most=None)}{also}"
     first = next((flow for flow in report.flows if flow.verdict is report.verdict), None)
     if first is None:
-        run = next((run for run in report.run_assertions if run.rule.verdict is report.verdict), None)
-        return f"{report.verdict}: {'no flow was judged' if run is None else wording.across(run)}"
+        runs = [run for run in report.run_assertions if run.rule.verdict is report.verdict]
+        if runs and report.verdict is Verdict.SATISFIED:
+            among = count(max(run.flows for run in runs), "flow")
+            return f"satisfied: {count(len(runs), 'rule')} held across {among}{_strictly(report)}"
+        return f"{report.verdict}: {wording.across(runs[0]) if runs else 'no flow was judged'}"
     if report.verdict is Verdict.SATISFIED:
         rules = sum(r.verdict is not Verdict.VACUOUS for f in report.flows if f.verdict for r in f.assertions)
         held = sum(run.rule.verdict is Verdict.SATISFIED for run in report.run_assertions)
