@@ -16,7 +16,7 @@ from verifier.steps import observations
 from verifier.values import canonical
 from verifier.verdict import Absence, Evidence, Finding, Mismatch, Result, Unreadable
 
-ROWS = (Absence(spans=True, records=True, run=True),)
+ROWS = (Absence(spans=True, records=True),)
 
 
 @assertion
@@ -69,15 +69,17 @@ class Isolated(RunRule):
         """One entity in several flows; certain if two of them surely count."""
         sure = {key: entry for key, (entry, doubt) in flows.items() if doubt is None}
         counted = sure if len(sure) > 1 else {key: entry for key, (entry, _) in flows.items()}
-        evidence = [e.evidence for e in counted.values()]
-        late = max(evidence, key=lambda e: (e.of.first_ns, e.of.id))
+        firm = [entry for entry in counted.values() if not entry.weak]
+        chosen = (
+            firm if len(firm) > 1 else counted.values()
+        )  # where two are in their flows by no guess, no guess is shown
         return Mismatch(
-            service=late.of.row.service or None,
+            service=max((e.evidence.of for e in chosen), key=lambda o: (o.first_ns, o.id)).row.service or None,
             attribute=self.entity,
             how="shared",
             seen=value,
             flows=tuple(sorted(counted)),
-            evidence=_firmest(counted.values()),
+            evidence=tuple(sorted((e.evidence for e in chosen), key=lambda e: (e.of.first_ns, e.of.id))),
             certain=len(sure) > 1,
             doubt=None if len(sure) > 1 else next(doubt for _, doubt in flows.values() if doubt is not None),
             absences=() if len(sure) > 1 else ROWS,
@@ -177,14 +179,6 @@ def _crossed(share: Share, entry: Entry, doubt: str | None) -> Finding:
         absences=() if doubt is None else ROWS,
         anomaly="cross-talk",
     )
-
-
-def _firmest(entries: Iterable[Entry]) -> tuple[Evidence, ...]:
-    """One observation of each flow; where some are in it by a guess, those that are not, if two are left."""
-    given = list(entries)
-    firm = [e for e in given if not e.weak]
-    chosen = firm if len(firm) > 1 else given
-    return tuple(e.evidence for e in sorted(chosen, key=lambda e: (e.evidence.of.first_ns, e.evidence.of.id)))
 
 
 def _items(value: Value) -> Iterable[str]:

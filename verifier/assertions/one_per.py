@@ -40,8 +40,8 @@ class OnePer(RunRule):
         return folded(flow, (*self._objects(flow), *self._owners(flow)))
 
     def rests_on(self) -> tuple[Absence, ...]:
-        steps = Absence(steps=(self.object,), but_maybes=True, run=True)
-        return (steps, Absence(spans=True, records=True, run=True)) if self.at_least else (steps,)
+        steps = Absence(steps=(self.object,), but_maybes=True)
+        return (steps, Absence(spans=True, records=True)) if self.at_least else (steps,)
 
     def check_run(self, shares: Sequence[Share]) -> Result:
         every: list[Counted] = [(entry, doubt) for _, entry, doubt in certain(shares)]
@@ -74,7 +74,7 @@ class OnePer(RunRule):
 
     def _of_owner(self, owner: str | None, mine: list[Counted], nobodys: list[Counted]) -> Finding | None:
         least, _ = distinct((e.value, d is None, e.count) for e, d in mine if e.count)
-        _, most = distinct((e.value, d is None, e.count) for e, d in [*mine, *nobodys] if e.count)
+        _, most = distinct((e.value, True, e.count) for e, _ in [*mine, *nobodys] if e.count)
         if least > self.at_most:
             return self._too_many(owner, mine, (least, most))
         sure = any(d is None for _, d in mine)
@@ -94,9 +94,9 @@ class OnePer(RunRule):
 
     def _of_nobody(self, nobodys: list[Counted]) -> Finding | None:
         """Objects whose owner can't be read may all be of one that is not known yet."""
-        least, most = distinct((e.value, d is None, e.count) for e, d in nobodys)
-        if most > self.at_most or self.at_least > min(least, 1):
-            return self._unread(None, nobodys, (min(least, 1), most), nobodys)
+        _, most = distinct((e.value, True, e.count) for e, _ in nobodys)
+        if most > self.at_most or self.at_least > 1:
+            return self._unread(None, nobodys, (1, most), nobodys)
         return None
 
     def _too_many(self, owner: str | None, mine: list[Counted], seen: tuple[int, int]) -> Finding:

@@ -37,7 +37,7 @@ class Varies(RunRule):
         return folded(flow, self._entries(flow))
 
     def rests_on(self) -> tuple[Absence, ...]:
-        return (Absence(steps=(self.at,), but_maybes=True, run=True),)
+        return (Absence(steps=(self.at,), but_maybes=True),)
 
     def check_run(self, shares: Sequence[Share]) -> Result:
         n = self.at_least
@@ -56,11 +56,10 @@ class Varies(RunRule):
             return Result(evidence=evidence)
         flows = tuple(sorted({str(e.evidence.flow) for e, _ in valued}))
         if owners[0] >= n > values[1]:
-            first = among[0]
             seen = ", ".join(sorted({str(e.value) for e in differing}))
             finding = Mismatch(
                 step=self.at,
-                service=first.evidence.of.row.service or None,
+                service=among[0].evidence.of.row.service or None,
                 attribute=self.attribute,
                 how="constant",
                 seen=seen,
@@ -71,8 +70,7 @@ class Varies(RunRule):
                 anomaly="frozen constant",
             )
             return Result(findings=(finding,))
-        doubted = next(((e, d) for _, e, d in every if e.value is None or e.owner is None or d), None)
-        entry, doubt = doubted or (every[0][1], None)
+        entry, doubt = next((e, d) for _, e, d in every if e.value is None or e.owner is None or d is not None)
         finding_unread = Unreadable(
             step=self.at,
             service=entry.evidence.of.row.service or None,

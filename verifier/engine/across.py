@@ -115,7 +115,7 @@ class Across:
                 lambda obstacle: _unproven(asked, result, absences, verdict, obstacle, proofs),
             )
 
-        return decided(result, lambda f: judged(f, of(f.absences), lambda: guessed(f.evidence)), claim)
+        return decided(result, lambda f: judged(_of_run(f), of(f.absences), lambda: guessed(f.evidence)), claim)
 
     def _proofs(self, asked: _Asked, absence: Absence) -> list[tuple[Proof, Finding | None]]:
         """What stands in the way in flows that were seen; and whether a whole flow can have been missed."""
@@ -132,7 +132,7 @@ class Across:
             proof = replace(proof, why="more begins after the moment that is asked about")
         elif proof.state == "lost" and proof.settled_by is not None:
             proof = replace(proof, settled_by=proof.settled_by.replace("of this flow", "of every flow"))
-        return [*asked.obstacles.get(absence, ()), (proof, None)]
+        return [(proof, None), *asked.obstacles.get(absence, ())]  # of two alike, that of the whole run is told
 
 
 def _take(asked: _Asked, laid: Laid) -> None:
@@ -178,4 +178,9 @@ def _unproven(
             if proof is obstacle and finding is not None:
                 return finding
     evidence = result.evidence or asked.seen
-    return Unproven(evidence=evidence, absences=tuple(absences), activated=verdict is Verdict.SATISFIED)
+    return _of_run(Unproven(evidence=evidence, absences=tuple(absences), activated=verdict is Verdict.SATISFIED))
+
+
+def _of_run(finding: Finding) -> Finding:
+    """The finding, its absences marked: they are meant in every flow."""
+    return replace(finding, absences=tuple(replace(absence, run=True) for absence in finding.absences))
