@@ -1,7 +1,7 @@
 """What one flow adds to a rule that judges the whole run: keyed aggregates, not traces.
 
 In: what a kind reads of one bound flow. Out: a `Share`: for each owner and value one `Entry` with the observation that
-says it, so that a run of many flows stays small; `distinct` counts them as an interval.
+says it, so that a run of many flows stays small; `fewest` and `most` count them as an interval.
 """
 
 from collections.abc import Iterable, Sequence
@@ -74,16 +74,20 @@ def certain(shares: Iterable[Share]) -> Iterable[tuple[Share, Entry, str | None]
     return sorted(every, key=lambda x: (x[2] is not None, _strongest(x[1]), x[0].key))
 
 
-def distinct(values: Iterable[tuple[str | None, bool, int]]) -> tuple[int, int]:
-    """(least, most) different values of (value or None, whether it surely counts, how many observations say so).
+def fewest(values: Iterable[tuple[str | None, int]]) -> int:
+    """How many different values there are at least; of (value or None, how many observations say so) that surely count.
 
-    What can't be read may be equal to what is known, and different from all else.
+    What can't be read may be equal to what is known.
     """
     given = list(values)
-    sure = {v for v, counts, _ in given if counts and v is not None}
-    every = {v for v, _, _ in given if v is not None}
-    least = len(sure) or int(any(counts and n for v, counts, n in given if v is None))
-    return least, len(every) + sum(n for v, _, n in given if v is None)
+    known = {v for v, _ in given if v is not None}
+    return len(known) or int(any(n for _, n in given))
+
+
+def most(values: Iterable[tuple[str | None, int]]) -> int:
+    """How many different values there can be: what can't be read may be different from all else."""
+    given = list(values)
+    return len({v for v, _ in given if v is not None}) + sum(n for v, n in given if v is None)
 
 
 def key_of(flow: BoundFlow, o: Observation, attributes: Sequence[str]) -> tuple[str | None, str]:

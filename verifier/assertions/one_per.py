@@ -10,7 +10,7 @@ from typing import ClassVar
 from verifier.assertions import Example, assertion
 from verifier.binding import BoundFlow
 from verifier.shape import AttributeName, RunRule, Shape, StepName
-from verifier.shares import Entry, Share, certain, distinct, folded, key_of, once, shown
+from verifier.shares import Entry, Share, certain, fewest, folded, key_of, most, once, shown
 from verifier.spans import Observation, own
 from verifier.values import canonical
 from verifier.verdict import Absence, Finding, Missing, Result, Unexpected, Unreadable
@@ -73,30 +73,30 @@ class OnePer(RunRule):
         return RunRule.problems(self, shape)
 
     def _of_owner(self, owner: str | None, mine: list[Counted], nobodys: list[Counted]) -> Finding | None:
-        least, _ = distinct((e.value, d is None, e.count) for e, d in mine if e.count)
-        _, most = distinct((e.value, True, e.count) for e, _ in [*mine, *nobodys] if e.count)
-        if least > self.at_most:
-            return self._too_many(owner, mine, (least, most))
-        sure = any(d is None for _, d in mine)
-        if sure and most < self.at_least:
+        low = fewest((e.value, e.count) for e, doubt in mine if e.count and doubt is None)
+        high = most((e.value, e.count) for e, _ in [*mine, *nobodys] if e.count)
+        if low > self.at_most:
+            return self._too_many(owner, mine, (low, high))
+        sure = any(doubt is None for _, doubt in mine)
+        if sure and high < self.at_least:
             return Missing(
                 step=self.object,
-                seen=(least, most),
+                seen=(low, high),
                 wanted=self._wanted(),
                 group=self._group(owner),
                 evidence=tuple(e.evidence for e, _ in mine),
                 absences=self.rests_on(),
                 anomaly="lost event",
             )
-        if most > self.at_most or least < self.at_least:
-            return self._unread(owner, mine, (least, most), [*mine, *nobodys])
+        if high > self.at_most or low < self.at_least:
+            return self._unread(owner, mine, (low, high), [*mine, *nobodys])
         return None
 
     def _of_nobody(self, nobodys: list[Counted]) -> Finding | None:
         """Objects whose owner can't be read may all be of one that is not known yet."""
-        _, most = distinct((e.value, True, e.count) for e, _ in nobodys)
-        if most > self.at_most or self.at_least > 1:
-            return self._unread(None, nobodys, (1, most), nobodys)
+        high = most((e.value, e.count) for e, _ in nobodys)
+        if high > self.at_most or self.at_least > 1:
+            return self._unread(None, nobodys, (1, high), nobodys)
         return None
 
     def _too_many(self, owner: str | None, mine: list[Counted], seen: tuple[int, int]) -> Finding:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from verifier.assertions import Example, assertion
 from verifier.binding import BoundFlow
 from verifier.shape import AttributeName, Condition, RunRule, Shape, Step, StepName
-from verifier.shares import Entry, Share, certain, distinct, folded, key_of, once, shown, silent
+from verifier.shares import Entry, Share, certain, fewest, folded, key_of, most, once, shown, silent
 from verifier.spans import Observation
 from verifier.values import canonical
 from verifier.verdict import Absence, Mismatch, Result, Unreadable
@@ -43,9 +43,14 @@ class Varies(RunRule):
         n = self.at_least
         every = list(certain(shares))
         valued = [(e, doubt is None) for _, e, doubt in every if e.value is not None]
-        blind = [(e, False) for _, e, _ in every if e.value is None]
-        values = distinct((e.value, sure, e.count) for e, sure in [*valued, *blind])
-        owners = distinct((e.owner, sure, e.count) for e, sure in [*valued, *blind])
+        values = (
+            fewest((e.value, e.count) for e, sure in valued if sure),
+            most((e.value, e.count) for _, e, _ in every),
+        )
+        owners = (
+            fewest((e.owner, e.count) for e, sure in valued if sure),
+            most((e.owner, e.count) for _, e, _ in every),
+        )
         absences = self.rests_on()
         if owners[1] < n:
             return Result(activated=False, activators=absences)
