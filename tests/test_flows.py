@@ -195,6 +195,14 @@ def test_links_and_messages_cross_too() -> None:
     assert found.flows["b2"].crossing == ()
 
 
+def test_a_record_that_another_flow_sent_crosses() -> None:
+    """The span that sends is of one flow, what it sends of another."""
+    found = gathered(
+        "a : send @ 0..1ms $kind=producer batch_id=b2 event_id=e\n[t 0:1] @ 1ms data.batch_id=b1 event_id=e"
+    )
+    assert [(e.how, called(e.row), called(e.cause)) for e in found.flows["b1"].crossing] == [("message", "t", "send")]
+
+
 def test_which_of_two_records_was_handled_is_not_known_so_no_edge_crosses() -> None:
     """One event id on records of two flows: the handler may have handled its own flow's."""
     found = gathered(

@@ -52,14 +52,15 @@ def crossings(
             continue
         edges: dict[int, How] = {}
         parent = parents[i]
-        if parent is not None:
+        if parent is not None and keys[parent] != key:
             edges[parent] = "parent"
         for link in row.links if isinstance(row, Span) else ():
             linked = index.get((link.trace_id, link.span_id))
             if linked is not None:
                 edges.setdefault(linked, "link")
-        for maker in _made_by(row, messages[i], makers):
-            edges.setdefault(maker, "message")
+        if any(m in makers and makers[m].by_key.keys() - {key} for m in messages[i]):  # few messages leave their flow
+            for maker in _made_by(row, messages[i], makers):
+                edges.setdefault(maker, "message")
         for j, how in sorted(edges.items()):
             other = keys[j]
             if other is not None and other != key:
@@ -78,10 +79,12 @@ def _makers(
         if isinstance(row, Span) and row.kind != "producer":
             continue
         for m in messages[i]:
-            makers[m].records += isinstance(row, Record)
-            known = makers[m].by_key.get(str(key))
-            if key is not None and (known is None or (weak[known] and not weak[i])):
-                makers[m].by_key[key] = i
+            maker = makers[m]
+            maker.records += isinstance(row, Record)
+            if key is not None:
+                known = maker.by_key.get(key)
+                if known is None or (weak[known] and not weak[i]):
+                    maker.by_key[key] = i
     return makers
 
 
