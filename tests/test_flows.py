@@ -203,6 +203,12 @@ def test_a_record_that_another_flow_sent_crosses() -> None:
     assert [(e.how, called(e.row), called(e.cause)) for e in found.flows["b1"].crossing] == [("message", "t", "send")]
 
 
+def test_a_record_is_not_the_cause_of_another_with_its_event_id() -> None:
+    """Published again for another flow: neither sent the other."""
+    found = gathered("[t 0:1] @ 1ms data.batch_id=b2 event_id=e\n[t 0:2] @ 2ms data.batch_id=b1 event_id=e")
+    assert found.flows["b1"].crossing == found.flows["b2"].crossing == ()
+
+
 def test_which_of_two_records_was_handled_is_not_known_so_no_edge_crosses() -> None:
     """One event id on records of two flows: the handler may have handled its own flow's."""
     found = gathered(

@@ -30,9 +30,10 @@ class Crossing:
 
 @dataclass(slots=True, kw_only=True)
 class _Makers:
-    """Who made a message: of each flow one row, and how many records there are of it."""
+    """What made a message: of each flow one row, and one span that sent it; how many records there are of it."""
 
     by_key: dict[str, int] = field(default_factory=dict)
+    senders: dict[str, int] = field(default_factory=dict)
     records: int = 0
 
 
@@ -82,19 +83,21 @@ def _makers(
             maker = makers[m]
             maker.records += isinstance(row, Record)
             if key is not None:
-                known = maker.by_key.get(key)
-                if known is None or (weak[known] and not weak[i]):
-                    maker.by_key[key] = i
+                for known in (maker.by_key,) if isinstance(row, Record) else (maker.by_key, maker.senders):
+                    if key not in known or (weak[known[key]] and not weak[i]):
+                        known[key] = i
     return makers
 
 
 def _made_by(row: Span | Record, ids: tuple[MessageId, ...], makers: Mapping[MessageId, _Makers]) -> list[int]:
     """The rows that made the message which the row handled or is; none where several records come into question."""
-    if isinstance(row, Span) and not consumes(row):
+    if isinstance(row, Record):  # it was sent under any of its ids
+        return sorted({i for m in ids if m in makers for i in makers[m].senders.values()})
+    if not consumes(row):
         return []
     for sort in ("offset", "event"):
         known = [makers[m] for m in ids if m[0] == sort and m in makers]
-        if isinstance(row, Span) and sum(k.records for k in known) > 1:
+        if sum(k.records for k in known) > 1:
             return []
         found = sorted({i for k in known for i in k.by_key.values()})
         if found:
