@@ -210,7 +210,7 @@ def test_a_lost_row_never_turns_a_run_over(text: str, rule: Rule, premise: str, 
 
 
 @law(st.integers(0, 255))
-def test_what_is_final_although_rows_may_be_lost_stays_with_more_rows(text: str, rule: Rule, kept: int) -> None:
+def test_a_run_that_is_final_although_rows_may_be_lost_stays_with_more_rows(text: str, rule: Rule, kept: int) -> None:
     """A final verdict on some of the rows, under lossy, is never turned over by the others."""
     rows = rows_of(text)
     if entangled(rows):
@@ -221,7 +221,7 @@ def test_what_is_final_although_rows_may_be_lost_stays_with_more_rows(text: str,
 
 
 @law()
-def test_what_is_final_under_lossy_is_the_same_under_complete(text: str, rule: Rule) -> None:
+def test_a_run_that_is_final_under_lossy_is_the_same_under_complete(text: str, rule: Rule) -> None:
     """A premise more can only decide what was open, never change what was decided."""
     rows = rows_of(text)
     lossy = verdict(rows, rule, assume="lossy")
