@@ -57,6 +57,8 @@ def kinds_page() -> str:
         *_table(fields(Rule)),
         "The examples are tests. In a sketch, a line is a span: `service : name @ start..end`; an indented one is a",
         "child; `!` is status ERROR, `*` a span event, `[topic partition:offset]` a record.",
+        "Where a kind judges the whole run, a row is of the flow that its attribute `flow` names, as what is below it;",
+        "such a kind takes no scope.",
         "A step of an example is a span of its own name, unless `steps` says otherwise.",
         "",
         *(f"- [{name}](#{name}): {_first_sentence(cls)}" for name, cls in found.items()),

@@ -32,6 +32,8 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "words": (
             "shape",
             "flows",
+            "crossing",
+            "shares",
             "clock",
             "verdict",
             "sketch",

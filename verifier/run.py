@@ -14,8 +14,9 @@ from os import PathLike, fspath
 from typing import BinaryIO
 
 from verifier.clock import UNCERTAINTY_NS, jumps_of
+from verifier.engine.across import Across
 from verifier.engine.complete import Sight, odd_times, parse_assume, sampled, silent_gaps
-from verifier.engine.judge import Outcome, Setting, as_of, judge, why_not
+from verifier.engine.judge import Laid, Outcome, Setting, as_of, judge_laid, lay, why_not
 from verifier.engine.plan import Plan, groups, names_of, plan
 from verifier.engine.remarks import absent, cycles, endless, hidden, known_key, unheard, unjudged, untold
 from verifier.errors import SpecError, UsageError
@@ -26,7 +27,7 @@ from verifier.sources import merge as merge_readings
 from verifier.sources import read_records, read_spans
 from verifier.spans import Loss, Reading, Record, Span
 from verifier.specfile import check_shape, with_params
-from verifier.verdict import WORST_FIRST, FlowVerdict, Report, SourceReport, Verdict, merge
+from verifier.verdict import WORST_FIRST, FlowVerdict, Report, RunVerdict, SourceReport, Verdict, merge
 from verifier.wording import moment
 
 Progress = Callable[[str, int, int | None], None]
@@ -184,7 +185,8 @@ def _judge_groups(
                 unjudged(gathering, group, evidence.spans)
             )
         here = replace(setting, sight=replace(sight, losses=(*sight.losses, *hidden(gathering))))
-        _judge_all(tally, [plan(s) for s in group], chosen, here, expected, progress)
+        every = {**gathering.flows, **chosen}
+        _judge_all(tally, [plan(s) for s in group], every, chosen, here, expected, progress)
         tally.notes += endless(group, frozenset(f.shape or "" for f in tally.flows if f.verdict is Verdict.PENDING))
         tally.strays.append(gathering)
 
@@ -196,6 +198,7 @@ class _Tally:
     strict: bool
     early: bool = False
     flows: list[FlowVerdict] = field(default_factory=list)
+    run_assertions: list[RunVerdict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     unjudged: list[str] = field(default_factory=list)
@@ -210,20 +213,27 @@ class _Tally:
     def add(self, one: Plan, outcome: Outcome, sight: Sight) -> None:
         name = one.shape.shape
         visible = [s for s in one.expected if sight.shows(one.shape.steps[s])]
-        self.flows.append(outcome.verdict)
+        if outcome.verdict.verdict is not None:
+            self.flows.append(outcome.verdict)
         self.fired |= {f"{name}:{i}" for i in outcome.fired}
         self.matched |= {f"{name}:{s}" for s in outcome.matched}
         if outcome.applies:
             self.applied.add(name)
             self.expected.update(dict.fromkeys(f"{name}:{s}" for s in visible))
 
+    def add_run(self, found: Sequence[RunVerdict]) -> None:
+        """What rules say of the whole run."""
+        self.run_assertions += found
+        self.fired |= {f"{r.shape}:{r.rule.id}" for r in found if r.rule.verdict is not Verdict.VACUOUS}
+
     def report(self, evidence: Evidence, sight: Sight, *, assumed: str, version: str) -> Report:
-        judged = [f for f in self.flows if f.verdict is not None]
-        verdict = merge(f.verdict for f in judged if f.verdict is not None)
+        judged = [f.verdict for f in self.flows if f.verdict is not None]
+        across = [r.rule.verdict for r in self.run_assertions]
+        verdict = merge((*judged, *across))
         reason = None
         if sight.failed:
             verdict, reason = Verdict.INCONCLUSIVE, "a source broke off: " + "; ".join(sight.failed)
-        elif not judged:
+        elif not judged and all(v is Verdict.VACUOUS for v in across):
             reason = self._nothing(evidence, sight)
         elif (missed := (*self.absent, *self.unjudged)) and verdict is not Verdict.VIOLATED:
             verdict = min(verdict, Verdict.INCONCLUSIVE, key=WORST_FIRST.index)
@@ -235,6 +245,7 @@ class _Tally:
             assume=assumed,
             sources=evidence.sources,
             flows=tuple(self.flows),
+            run_assertions=tuple(self.run_assertions),
             strays=self.strays[0].strays if self.strays else (),
             unfired=tuple(r for r in self.rules if r not in self.fired and r.split(":")[0] in self.applied),
             unmatched_steps=tuple(s for s in self.expected if s not in self.matched),
@@ -249,6 +260,8 @@ class _Tally:
             return self.absent[0]
         if not evidence.spans and not evidence.records:
             return "no span and no record was read: nothing seen is never a pass"
+        if any(r.flows for r in self.run_assertions):
+            return "no rule was activated: those that judge the run found too little to compare"
         if self.flows:
             return f"no shape applies to any flow; {self.flows[0].name}={self.flows[0].key}: {self.flows[0].reason}"
         if evidence.first_ns > sight.at_ns:
@@ -265,41 +278,65 @@ class _Tally:
 def _judge_all(
     tally: _Tally,
     plans: Sequence[Plan],
+    every: Mapping[str, Flow],
     chosen: Mapping[str, Flow],
     setting: Setting,
     expected: Sequence[Expected],
     progress: Progress | None,
 ) -> None:
+    """Judges the chosen flows, and the run by every flow there is: what judges the run must have seen all of it."""
     given = {e.key: e.facts for e in expected}
+    across = [Across(one, setting.sight, early=tally.early) for one in plans]
     for one in plans:
         tally.rules += [f"{one.shape.shape}:{i}" for i in one.ids]
-    for n, (key, flow) in enumerate(sorted(chosen.items())):
+    wanted = every if any(run.asked for run in across) else chosen
+    for n, (key, flow) in enumerate(sorted(wanted.items())):
         if tally.early and key not in given and not as_of(flow, setting.sight.at_ns).members:
             continue  # it had not begun at the moment that is asked about
-        outcomes = [(one, judge(one, flow, setting, given=given.get(key))) for one in plans]
-        for one, outcome in outcomes:
-            if outcome is not None:
-                tally.add(one, outcome, setting.sight)
-        if all(outcome is None for _, outcome in outcomes):
-            refused = dict.fromkeys(why_not(one, flow, setting, given=given.get(key)) for one in plans)
-            why = f"no shape applies: {'; '.join(refused)}"
-            if key in given:
-                tally.absent.append(f"{flow.name}={key} was expected, but {why}")
-            tally.flows.append(
-                FlowVerdict(
-                    shape=None,
-                    name=flow.name,
-                    key=key,
-                    verdict=None,
-                    reason=why,
-                    aliases=flow.aliases,
-                    traces=flow.traces,
-                    spans=len(flow.spans),
-                    records=len(flow.records),
-                )
-            )
+        laid = [lay(run.plan, flow, setting, given=given.get(key)) for run in across if key in chosen or run.asked]
+        for run in across:
+            for one_laid in laid:
+                if one_laid is not None and one_laid.plan is run.plan:
+                    run.add(one_laid)
+        if key in chosen:
+            applying = [x for x in laid if x is not None]
+            if not applying:
+                refused = dict.fromkeys(why_not(one, flow, setting, given=given.get(key)) for one in plans)
+                why = f"no shape applies: {'; '.join(refused)}"
+                if key in given:
+                    tally.absent.append(f"{flow.name}={key} was expected, but {why}")
+                tally.flows.append(_unjudged(flow, why))
+            else:
+                _judge_flow(tally, applying, setting.sight)
         if progress is not None and n % 64 == 0:
-            progress("judging", n, len(chosen))
+            progress("judging", n, len(wanted))
+    for run in across:
+        tally.add_run(run.verdicts())
+        tally.matched |= {f"{run.plan.shape.shape}:{step}" for step in run.matched}
+
+
+def _judge_flow(tally: _Tally, laid: Sequence[Laid], sight: Sight) -> None:
+    """A chosen flow by each shape that applies to it, or may."""
+    outcomes = [(one.plan, judge_laid(one)) for one in laid]
+    for plan_of, outcome in outcomes:
+        tally.add(plan_of, outcome, sight)
+    if all(outcome.verdict.verdict is None for _, outcome in outcomes):
+        tally.flows.append(outcomes[0][1].verdict)
+
+
+def _unjudged(flow: Flow, why: str) -> FlowVerdict:
+    """A flow that no shape applies to."""
+    return FlowVerdict(
+        shape=None,
+        name=flow.name,
+        key=flow.key,
+        verdict=None,
+        reason=why,
+        aliases=flow.aliases,
+        traces=flow.traces,
+        spans=len(flow.spans),
+        records=len(flow.records),
+    )
 
 
 def _chosen(

@@ -39,13 +39,14 @@ def merge(verdicts: Iterable[Verdict]) -> Verdict:
 class Evidence:
     """An observation that a finding carries, under the name of the step (or the role) that it plays.
 
-    `start` and `end` are when it was, as intervals.
+    `start` and `end` are when it was, as intervals. `flow` is its flow's key, where a finding is about several.
     """
 
     role: str
     of: Observation
     start: Interval
     end: Interval
+    flow: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Absence:
     """No further occurrence of these steps in this flow before `until_ns` (None: before the flow ends).
 
     Without steps it speaks of rows: `spans` and `records` say of which. `since_ns`: nothing before that counts.
-    `but_maybes`: what may be an occurrence is already counted in.
+    `but_maybes`: what may be an occurrence is already counted in. `run`: in no flow of the run, not in this one alone.
     """
 
     steps: tuple[str, ...] = ()
@@ -62,6 +63,7 @@ class Absence:
     but_maybes: bool = False
     spans: bool = False
     records: bool = False
+    run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,7 @@ class Mismatch(Finding):
     """A value is wrong: `seen` instead of `expected`; `how` is changed, lost, not_allowed or condition.
 
     `between`: from which point to which it should have stayed the same.
+    Across `flows` (their keys): constant (the only value), shared (one entity in all), crossed (`edge` leads over).
     """
 
     word: ClassVar[str] = "mismatch"
@@ -136,6 +139,8 @@ class Mismatch(Finding):
     expected: Value = None
     topic: str | None = None
     between: tuple[str, str] | None = None
+    flows: tuple[str, ...] = ()
+    edge: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,6 +329,15 @@ class FlowVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunVerdict:
+    """A rule of `shape` on the whole run: what it says of the `flows` flows that the shape applies to, or may."""
+
+    shape: str
+    flows: int
+    rule: AssertionVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReport:
     """What one source gave."""
 
@@ -344,6 +358,7 @@ class Report:
     assume: str
     sources: tuple[SourceReport, ...] = ()
     flows: tuple[FlowVerdict, ...] = ()
+    run_assertions: tuple[RunVerdict, ...] = ()
     strays: tuple[Stray, ...] = ()
     unfired: tuple[str, ...] = ()
     unmatched_steps: tuple[str, ...] = ()

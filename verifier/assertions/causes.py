@@ -244,7 +244,7 @@ def _unseen(flow: BoundFlow, row: Row, *, seen: bool) -> str | None:
     """How a cause of the row may be hidden; None if it can't. `seen`: the record of its message was."""
     clocks = flow.clocks
     if row.parent is not None and clocks.row(row.parent) is None:
-        return "foreign" if any(here == row.id for here, _ in flow.flow.crossing) else "orphan"
+        return "foreign" if any(c.row.id == row.id and c.how == "parent" for c in flow.flow.crossing) else "orphan"
     if isinstance(row, Record):
         return None
     if row.dropped_links or any(clocks.row((link.trace_id, link.span_id)) is None for link in row.links):

@@ -15,7 +15,7 @@ from verifier.clock import INFINITY_NS
 from verifier.reports import Look
 from verifier.shape import Scalar
 from verifier.spans import Record
-from verifier.verdict import AssertionVerdict, Evidence, FlowVerdict, Judged, Report, SourceReport, Verdict
+from verifier.verdict import AssertionVerdict, Evidence, FlowVerdict, Judged, Report, RunVerdict, SourceReport, Verdict
 
 SCHEMA = "flow-verifier/report/1"
 Json = dict[str, Any]
@@ -45,7 +45,7 @@ def document(report: Report) -> Json:
         "sources": [_source(source) for source in report.sources],
         "totals": report.totals,
         "flows": [_flow(flow) for flow in report.flows],
-        "run_assertions": [],
+        "run_assertions": [_across(run) for run in report.run_assertions],
         "unfired": list(report.unfired),
         "unmatched_steps": list(report.unmatched_steps),
         "reason": report.reason,
@@ -106,6 +106,10 @@ def _assertion(rule: AssertionVerdict) -> Json:
     }
 
 
+def _across(run: RunVerdict) -> Json:
+    return {"shape": run.shape, "flows": run.flows, **_assertion(run.rule)}
+
+
 def _finding(judged: Judged) -> Json:
     finding = judged.finding
     return {
@@ -129,11 +133,13 @@ def _finding(judged: Judged) -> Json:
 def _evidence(evidence: Evidence) -> Json:
     of, row = evidence.of, evidence.of.row
     start, end = _moment(evidence.start.lo), _moment(evidence.end.hi)
+    flow = {} if evidence.flow is None else {"flow": evidence.flow}
     if isinstance(row, Record):
         place = {"topic": row.topic, "partition": row.partition, "offset": row.offset}
-        return {"as": evidence.role, **place, "time": start, "seen": wording.moment(row.seen_ns)}
+        return {"as": evidence.role, **flow, **place, "time": start, "seen": wording.moment(row.seen_ns)}
     return {
         "as": evidence.role,
+        **flow,
         "trace_id": row.trace_id,
         "span_id": row.span_id,
         "service": row.service,

@@ -12,6 +12,7 @@ from verifier.wording.findings import basis, expected, headline, observed, title
 from verifier.wording.story import (
     absence,
     account,
+    across,
     flow_headline,
     loss,
     pending,
@@ -29,6 +30,7 @@ __all__ = [
     "Row",
     "absence",
     "account",
+    "across",
     "basis",
     "between",
     "clean",

@@ -99,6 +99,12 @@ def expected(finding: Finding) -> str | None:
             said = f"no {finding.step}{_scope(finding)}"
         case Mismatch(how="lost"):
             said = f"{finding.attribute} to be there"
+        case Mismatch(how="constant"):
+            said = f"at least {value(finding.expected)} different values of {finding.attribute}"
+        case Mismatch(how="shared"):
+            said = f"each {finding.attribute} in one flow"
+        case Mismatch(how="crossed"):
+            said = "no flow to lead to another"
         case Mismatch(how="not_allowed") if isinstance(finding.expected, tuple):
             said = f"{finding.attribute} to be one of {listed(map(value, finding.expected))}"
         case Mismatch():
@@ -139,6 +145,8 @@ def observed(finding: Finding) -> str | None:
             said += f": {clean(finding.message)}" if finding.message else ""
         case Mismatch(how="lost"):
             said = f"no {finding.attribute}{_where(finding)}"
+        case Mismatch(how="constant" | "shared" | "crossed"):
+            said = f"in the flows {_keys(finding.flows)}"
         case Mismatch():
             said = f"{finding.attribute} {value(finding.seen)}{_where(finding)}"
         case Misordered():
@@ -211,10 +219,30 @@ def _mismatch(finding: Mismatch) -> str:
             return f"{name} changed from {wanted} to {seen}{_where(finding)}"
         case "lost":
             return f"{name} was lost{_where(finding)}"
+        case "constant":
+            many, among = count(len(str(finding.seen).split(", ")), "value"), count(len(finding.flows), "flow")
+            only = f"is {seen}" if many == "1 value" else f"has only {many} ({seen})"
+            return f"{name} {only} in all {among}{_where(finding)}, expected {wanted} different values"
+        case "shared":
+            return f"{name} {seen} is in {count(len(finding.flows), 'flow')}: {_keys(finding.flows)}"
+        case "crossed":
+            ends = [e.of.name for e in finding.evidence]
+            return f"flow {wanted} led to flow {seen}: {clean(ends[-1])} follows {clean(ends[0])} by {_by(finding)}"
         case "not_allowed":
             one_of = listed(map(value, finding.expected)) if isinstance(finding.expected, tuple) else wanted
             return f"{name} is {seen}{_where(finding)}, expected one of {one_of}"
     return f"{name} is {seen}{_where(finding)}, expected {wanted}"
+
+
+def _by(finding: Mismatch) -> str:
+    """The kind of edge: `its parent`, `a link`, `a message`."""
+    return {"parent": "its parent", "link": "a link"}.get(finding.edge or "", "a message")
+
+
+def _keys(keys: Sequence[str], most: int = 5) -> str:
+    """Keys of flows; of many the first."""
+    shown = [clean(key) for key in keys[:most]]
+    return listed(shown) if len(keys) <= most else f"{', '.join(shown)} and {len(keys) - most} more"
 
 
 def _misordered(finding: Misordered) -> str:

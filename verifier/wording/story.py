@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from verifier.clock import INFINITY_NS
 from verifier.flows import Stray
 from verifier.spans import Loss, Record
-from verifier.verdict import WORST_FIRST, Absence, AssertionVerdict, Evidence, FlowVerdict, Judged, Verdict
+from verifier.verdict import WORST_FIRST, Absence, AssertionVerdict, Evidence, FlowVerdict, Judged, RunVerdict, Verdict
 from verifier.wording.findings import basis, expected, headline, observed
 from verifier.wording.text import Row, clean, count, from_to, layout, listed, moment
 
@@ -20,6 +20,8 @@ def absence(absence: Absence) -> str:
     rows = [word for word, asked in (("span", absence.spans), ("record", absence.records)) if asked]
     what = listed(absence.steps, "or") if absence.steps else " or ".join(rows) or "observation"
     until = "before the flow ends" if absence.until_ns is None else f"before {moment(absence.until_ns)}"
+    if absence.run:
+        until = "in any flow of the run"
     return clean(f"no further {what} {until}", most=None)
 
 
@@ -55,6 +57,8 @@ def witness(evidence: Evidence) -> str:
         name = clean(row.name) if of.event is None else f"event {clean(of.event.name)} in {clean(row.name)}"
         ids = f"trace {clean(row.trace_id)} span {clean(row.span_id)}"
         said = f"{clean(row.service)} {name}\n{_period(evidence)}\n{ids}"
+    if evidence.flow is not None:
+        said += f"\nflow {clean(evidence.flow)}"
     return f"{clean(evidence.role)} = {said}"
 
 
@@ -73,6 +77,19 @@ def flow_headline(flow: FlowVerdict) -> str:
     if flow.due_ns is not None:
         return f"it is not over; the next rule is due at {moment(flow.due_ns)}"
     return "it is not over" if flow.verdict is Verdict.PENDING else "no rule says more"
+
+
+def across(run: RunVerdict) -> str:
+    """What a rule says of the whole run, in one fragment."""
+    rule = run.rule
+    which = f"{clean(run.shape)} {clean(rule.id)} across {count(run.flows, 'flow')}"
+    judged = next((j for j in rule.findings if j.verdict is rule.verdict), None)
+    if judged is not None:
+        return f"{which}: {headline(judged)}"
+    if rule.verdict is Verdict.PENDING:
+        due = "" if rule.due_ns is None else f" until {moment(rule.due_ns)}"
+        return f"{which}: another flow may still decide it{due}"
+    return f"{which}: {'too little to compare' if rule.verdict is Verdict.VACUOUS else 'it held'}"
 
 
 def account(rule: AssertionVerdict) -> list[Row]:
