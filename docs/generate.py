@@ -1,7 +1,7 @@
-"""The reference pages that are made from the code: `docs/reference/kinds.md` and `docs/reference/cli.md`.
+"""The reference pages that are made from the code: `docs/reference/kinds.md`, `cli.md` and `shapes/*.svg`.
 
-In: the kinds' docstrings, parameters and examples; the command line's help. Out: the pages, as `pages()` or written
-(`make docs`). A test fails while a page differs from what this makes.
+In: the kinds' docstrings, parameters and examples; the command line's help; the shapes that ship. Out: the pages, as
+`pages()` or written (`make docs`). A test fails while a page differs from what this makes.
 """
 
 import inspect
@@ -15,9 +15,11 @@ from typing import Any
 import click
 import yaml
 
+from verifier import shapeview
 from verifier.assertions import Example, kinds
 from verifier.cli import cli
 from verifier.shape import Rule
+from verifier.specfile import load, shipped
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code; change it there, then: make docs -->"
@@ -35,7 +37,11 @@ NEW_TYPES = {  # of `verifier.shape`
 
 def pages() -> dict[Path, str]:
     """Every generated page by its path."""
-    return {HERE / "reference" / "kinds.md": kinds_page(), HERE / "reference" / "cli.md": cli_page()}
+    reference = HERE / "reference"
+    pictures = {
+        reference / "shapes" / f"{name}.svg": shapeview.svg(shapeview.picture(load(name))) for name in shipped()
+    }
+    return {reference / "kinds.md": kinds_page(), reference / "cli.md": cli_page(), **pictures}
 
 
 # ---- kinds

@@ -51,6 +51,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "sources": ("sources", "sources.*"),
         "reports": ("reports", "reports.*"),
         "flowview": ("flowview",),
+        "shapeview": ("shapeview", "shapeview.*"),
     },
     3: {
         "engine": ("engine", "engine.*"),

@@ -12,13 +12,14 @@ from verifier.shapeview.picture import Graph, Node
 from verifier.shapeview.rules import Arrow
 from verifier.wording import elide, wrap
 
-BOX, LABEL, TRACK, EDGE = 250, 160, 11, 12
+BOX, LABEL, TRACK, EDGE = 262, 150, 11, 12
 """Widths: of a box, of the room for labels beside it, of a track, of a gutter's margin."""
 TITLE, SMALL = 14, 11
 """Sizes of letters."""
 LINE, GAP, PAD, SLOT = 14, 20, 9, 8
 """Heights: of a line of small text, between rows, inside a box, of a slot around its label."""
-MOST_LINES = 3
+MOST_LINES = 9
+MARKS = {"initial": "initial", "final": "final", "both": "initial and final"}
 _EM = 0.61  # how wide a letter is, of its size: as wide as those of common fonts, so that nothing is cut off
 
 
@@ -35,11 +36,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """An arrow's way: corners, and whether it ends in a head."""
+    """A way with its corners; it ends in a head (`tip`), or where others branch off."""
 
     points: tuple[tuple[float, float], ...]
     style: str
     says: str = ""
+    tip: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,6 +141,7 @@ def _box(node: Node) -> Box:
     inside = BOX - 2 * PAD
     texts = [("title", t) for t in fit(node.title, inside, TITLE, most=2)]
     texts += [("about", t) for t in (fit(node.about, inside, SMALL) if node.about else [])]
+    texts += [("label", MARKS[node.mark])] if node.mark in MARKS else []
     for note in node.notes:
         texts += [("never" if note.never else "note", t) for t in fit(note.words, inside, SMALL)]
     return Box(node=node, texts=texts)
@@ -196,11 +199,9 @@ def _tracks(trunks: Sequence[Trunk]) -> None:
     for trunk in sorted(trunks, key=lambda t: t.reach[1] - t.reach[0]):
         lo, hi = trunk.reach
         tracks = taken.setdefault(trunk.gutter, [])
-        for i, used in enumerate(tracks):
-            if all(hi + SLOT < a or b < lo - SLOT for a, b in used):
-                break
-        else:
-            i = len(tracks)
+        free = (i for i, used in enumerate(tracks) if all(hi + SLOT < a or b < lo - SLOT for a, b in used))
+        i = next(free, len(tracks))
+        if i == len(tracks):
             tracks.append([])
         trunk.track = i
         tracks[i].append((lo, hi))
@@ -212,20 +213,19 @@ def _drawn(trunks: Sequence[Trunk], starts: Sequence[float]) -> tuple[list[Line]
     labels: list[Text] = []
     count = {t.gutter: max(u.track for u in trunks if u.gutter == t.gutter) + 1 for t in trunks}
     for t in trunks:
-        enters_left = any(box.node.lane == t.gutter for _, box, _ in t.into)
-        # nearest to the boxes that they lead to
-        across = count[t.gutter] - 1 - t.track if enters_left else t.track
-        x = starts[t.gutter] + across * TRACK
-        leaves_left = t.gutter <= t.source.node.lane
-        out = t.source.x if leaves_left else t.source.x + BOX
+        x = starts[t.gutter] + (count[t.gutter] - 1 - t.track) * TRACK
+        begin = (t.source.x if t.gutter <= t.source.node.lane else t.source.x + BOX, t.out.y), (x, t.out.y)
+        if len(t.into) > 1:  # what is shared is drawn once: a line drawn twice looks bold
+            lo, hi = t.reach
+            lines.append(Line(points=(*begin, (x, lo), (x, hi)), style=t.style, tip=False))
         for a, box, slot in t.into:
             left = box.node.lane == t.gutter
             end = box.x if left else box.x + BOX
-            says = f"{t.source.node.title} to {box.node.title}: {a.words}" if a.words else ""
-            points = ((out, t.out.y), (x, t.out.y), (x, slot.y), (end, slot.y))
-            lines.append(Line(points=points, style=a.style, says=f"{says} ({a.by})" if a.by else says))
-            begin = box.x - LABEL + 2 if left else end + 14
+            says = f"{t.source.node.title} to {box.node.title}" + (f": {a.words}" if a.words else "")
+            way = (*(begin if len(t.into) == 1 else ()), (x, slot.y), (end, slot.y))
+            lines.append(Line(points=way, style=a.style, says=f"{says} [{a.by}]" if a.by else says))
+            beside = box.x - LABEL + 2 if left else end + 14
             for i, words in enumerate(slot.label):
                 y = slot.y - 5 - (len(slot.label) - 1 - i) * LINE
-                labels.append(Text(x=begin, y=y, words=words, role="label"))
+                labels.append(Text(x=beside, y=y, words=words, role="label"))
     return lines, labels

@@ -13,7 +13,7 @@ def in_order(names: Sequence[str], pairs: Iterable[tuple[str, str]]) -> tuple[st
     for earlier, later in pairs:
         if earlier != later and not _reaches(after, later, earlier):
             after[earlier].add(later)
-    waits = {name: 0 for name in names}
+    waits = dict.fromkeys(names, 0)
     for followers in after.values():
         for name in followers:
             waits[name] += 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from verifier.shape import Machine, Shape
 from verifier.shapeview.order import in_order
 from verifier.shapeview.rules import Arrow, Note, drawn
-from verifier.shapeview.words import bound, conditions, matched, parameters, place, plain
+from verifier.shapeview.words import bound, conditions, matched, place, plain
 
 ANYBODY = "any service"
 EVERY_STATE = "*"
@@ -97,7 +97,9 @@ def _head(shape: Shape) -> list[tuple[str, str]]:
     ends = f"with {' and '.join(plain(s) for s in flow.ends.steps)}" if flow.ends else "when the input does"
     out.append(("Ends", ends))
     out += [("Gives up", f"{bound(flow.gives_up, shape)} after it opened")] if flow.gives_up is not None else []
-    out += [("Fact", f"{plain(name)}: {'; else '.join(place(p) for p in where)}") for name, where in shape.facts.items()]
+    out += [
+        ("Fact", f"{plain(name)}: {'; else '.join(place(p) for p in where)}") for name, where in shape.facts.items()
+    ]
     names = [(n, a) for n, a in shape.attributes.items() if n != flow.key and tuple(a) != (n,)]
     out += [("Attribute", f"{plain(n)}: {plain(tuple(a))}") for n, a in names]
     out += [("Param", f"{plain(name)} = {plain(value)}") for name, value in shape.params.items()]
@@ -155,9 +157,7 @@ def _states(machine: Machine, shape: Shape) -> Graph:
     reached = {machine.initial, *machine.moves, *(t for _, t in pairs)}
     order = [n for n in in_order(names, pairs) if n in reached or n not in from_every]
     order += [*([EVERY_STATE] if from_every else []), *(n for n in names if n not in order)]
-    arrows = tuple(
-        Arrow(source=s, target=t, words="", style="follows") for s, ts in machine.moves.items() for t in ts
-    )
+    arrows = tuple(Arrow(source=s, target=t, words="", style="follows") for s, ts in machine.moves.items() for t in ts)
     nodes = []
     for name in order:
         stay = machine.stays.get(name)
@@ -176,6 +176,3 @@ def _states(machine: Machine, shape: Shape) -> Graph:
             )
         )
     return Graph(lanes=("",), nodes=tuple(nodes), arrows=arrows)
-
-
-__all__ = ["ANYBODY", "EVERY_STATE", "Graph", "MachineView", "Node", "Picture", "parameters", "picture"]

@@ -6,9 +6,10 @@ of this ring don't know each other): a kind that is not known here is said in wo
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
-from verifier.shape import FactRef, Rule, Shape, points_of, split_point
+from verifier.shape import FactRef, Rule, Shape, points_of, split_point, times_range
 from verifier.shapeview.words import bound, parameters, plain, scope
 
 
@@ -80,14 +81,12 @@ def drawn(rule: Rule, id_: str, shape: Shape) -> Drawn:
 def _sequence(said: _Said) -> Drawn:
     hops = [(item, None) if isinstance(item, str) else next(iter(item.items())) for item in said["steps"]]
     arrows = []
-    for (before, _), (step, hop) in zip(hops, hops[1:], strict=False):
+    for (before, _), (step, hop) in pairwise(hops):
         words = "next"
         if hop is not None:
             words += f", within {bound(hop.within, said.shape)}"
             words += ", business clock" if hop.clock == "business" else ""
-        arrows.append(
-            Arrow(source=before, target=step, words=words + scope(said.rule), style="chain", by=said.id)
-        )
+        arrows.append(Arrow(source=before, target=step, words=words + scope(said.rule), style="chain", by=said.id))
     if arrows:
         return Drawn(arrows=tuple(arrows))
     return Drawn(notes=tuple(Note(step=s, words=f"must happen{scope(said.rule)}", by=said.id) for s, _ in hops))
@@ -95,7 +94,7 @@ def _sequence(said: _Said) -> Drawn:
 
 def _leads_to(said: _Said) -> Drawn:
     words = "must follow"
-    words += f" from its end" if said.edge("step") == "end" else ""
+    words += " from its end" if said.edge("step") == "end" else ""
     words += f", not before {said.bound('not_before')}" if said["not_before"] is not None else ""
     words += f", within {said.bound('within')}" if said["within"] is not None else ""
     words += " until it ends" if said.edge("then") == "end" else ""
@@ -142,10 +141,23 @@ def _never(said: _Said) -> Drawn:
 
 
 def _occurs(said: _Said) -> Drawn:
-    times = said["times"]
-    words = f"{plain(times)} times" if isinstance(times, FactRef) or str(times) != "1" else "once"
+    words = _times(said["times"])
     words += f" for each {plain(said['for_each'])}" if said["for_each"] else ""
     return Drawn(notes=(Note(step=said["step"], words=words + scope(said.rule), by=said.id),))
+
+
+def _times(times: object) -> str:
+    """How often: `once`, `at least 2 times`, `0 to 1 times`, `expected_essays times`."""
+    if isinstance(times, FactRef):
+        return f"{plain(times)} times"
+    least, most = times_range(str(times)) or (None, None)
+    if least is None or (least == most == 1):
+        return "once" if least is not None else plain(times)
+    if most is None:
+        return "at least once" if least == 1 else f"at least {least} times"
+    if least == 0:
+        return "at most once" if most == 1 else f"at most {most} times"
+    return f"{least} times" if least == most else f"{least} to {most} times"
 
 
 def _propagates(said: _Said) -> Drawn:

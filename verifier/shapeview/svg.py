@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from verifier.shapeview.grid import BOX, LINE, PAD, SMALL, TITLE, Box, Drawing, fit, place
+from verifier.shapeview.grid import BOX, LINE, MARKS, PAD, TITLE, Box, Drawing, fit, place
 from verifier.shapeview.grid import Line as Way
 from verifier.shapeview.picture import Graph, Node, Picture
 
@@ -17,7 +17,6 @@ HEAD = 46
 """Room for the lanes' names above the first row."""
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SHAPES = {"span": 4, "event": 14, "record": 0, "state": 14}  # how round the corners of a box are
-_MARKS = {"initial": "initial", "final": "final", "both": "initial and final", "every": "", "never": "", "": ""}
 _LIGHT = ("#ffffff", "#1b1f24", "#57606a", "#f6f8fa", "#8c959f", "#0550ae", "#b3261e")
 _DARK = ("#0d1117", "#e6edf3", "#9da7b3", "#161b22", "#6e7681", "#79c0ff", "#ff8a80")
 
@@ -134,7 +133,7 @@ class _Page:
             self._put(x + 48, self.y + 4, words[style], "label")
             x += 220
         if any(not node.placed for node in graph.nodes):
-            self._put(x, self.y + 4, "thin dotted box: no rule says where it comes", "label")
+            self._put(x, self.y + 4, "dotted box: no rule puts it in an order", "label")
         self.y += 8
 
 
@@ -145,23 +144,16 @@ def _box(box: Box) -> Iterator[str]:
     classes += "" if node.placed else " fv-loose"
     round_ = _SHAPES[node.sort]
     yield f"<g><title>{_xml(_told(node))}</title>"
-    yield (
-        f'<rect class="{classes}" x="{box.x:g}" y="{box.y:g}" width="{BOX}" height="{box.height:g}" rx="{round_}"/>'
-    )
+    yield (f'<rect class="{classes}" x="{box.x:g}" y="{box.y:g}" width="{BOX}" height="{box.height:g}" rx="{round_}"/>')
     if node.mark in ("final", "both"):
         yield (
             f'<rect class="fv-inner" x="{box.x + 3:g}" y="{box.y + 3:g}" width="{BOX - 6}" '
             f'height="{box.height - 6:g}" rx="{round_ - 3}"/>'
         )
-    mark = _MARKS[node.mark]
     y = box.y + PAD
     for role, words in box.texts:
         y += TITLE + 4 if role == "title" else LINE
         yield f'<text class="fv-{role}" x="{box.x + PAD:g}" y="{y - 4:g}">{_xml(words)}</text>'
-    if mark:
-        yield (
-            f'<text class="fv-label" x="{box.x + BOX - PAD:g}" y="{box.y - 4:g}" text-anchor="end">{mark}</text>'
-        )
     yield "</g>"
 
 
@@ -172,13 +164,17 @@ def _way(way: Way) -> Iterator[str]:
     x, y = way.points[-1]
     back = -8 if x > way.points[-2][0] else 8
     title = f"<title>{_xml(way.says)}</title>" if way.says else ""
-    yield f'<g>{title}<path class="fv-way fv-{way.style}" d="{path}"/>'
-    yield f'<path class="fv-tip" d="M{x:g} {y:g}l{back} -4v8z"/></g>'
+    drawn = f'<path class="fv-way fv-{way.style}" d="{path}"/>'
+    if way.tip:
+        drawn += f'<path class="fv-tip" d="M{x:g} {y:g}l{back} -4v8z"/>'
+    yield f"<g>{title}{drawn}</g>"
 
 
 def _told(node: Node) -> str:
     notes = [n.words + (f" [{n.by}]" if n.by else "") for n in node.notes]
-    return "; ".join([node.title, *([node.about] if node.about else []), *notes, *filter(None, [_MARKS[node.mark]])])
+    return "; ".join(
+        [node.title, *([node.about] if node.about else []), *notes, *([MARKS[node.mark]] if node.mark in MARKS else [])]
+    )
 
 
 def _label(picture: Picture) -> str:
@@ -213,6 +209,3 @@ def _colours(colours: Iterable[str]) -> Iterator[str]:
     yield f".fv-page{{fill:{page}}}text{{fill:{ink}}}.fv-about,.fv-label{{fill:{pale}}}"
     yield f".fv-box{{fill:{box};stroke:{line}}}.fv-inner{{stroke:{line}}}.fv-lane{{stroke:{line}}}"
     yield f".fv-way{{stroke:{arrow}}}.fv-tip{{fill:{arrow}}}.fv-never{{fill:{bad}}}.fv-crossed{{stroke:{bad}}}"
-
-
-__all__ = ["SMALL", "svg"]

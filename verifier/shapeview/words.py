@@ -6,7 +6,7 @@ In: parts of a `Shape`. Out: text in which nothing can break a line or a termina
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 
-from verifier.shape import Condition, Duration, Fact, FactRef, Rule, Scalar, Shape, Step
+from verifier.shape import Condition, Duration, Fact, FactName, FactRef, Rule, Scalar, Shape, Step
 from verifier.wording import clean
 
 _SIGNS = {"ne": "not ", "lt": "< ", "le": "<= ", "gt": "> ", "ge": ">= ", "matches": "matching "}
@@ -50,7 +50,7 @@ def condition(wanted: Condition | Scalar) -> str:
     return " and ".join(out) or "anything"
 
 
-def conditions(wanted: Mapping[str, Condition | Scalar]) -> str:
+def conditions(wanted: Mapping[str, Condition | Scalar] | Mapping[FactName, Condition | Scalar]) -> str:
     """Several at once: `applied is true and http.status_code is < 300`."""
     return " and ".join(f"{plain(name)} is {condition(c)}" for name, c in wanted.items())
 
@@ -74,7 +74,11 @@ def matched(step: Step) -> str:
 
 def place(fact: Fact) -> str:
     """Where a fact is read."""
-    out = f"attribute {plain(fact.attribute)}" if fact.attribute else f"{plain(fact.field)} of record {plain(fact.record)}"
+    out = (
+        f"attribute {plain(fact.attribute)}"
+        if fact.attribute
+        else f"{plain(fact.field)} of record {plain(fact.record)}"
+    )
     turned = ", ".join(f"{plain(k)} means {plain(v)}" for k, v in (fact.map or {}).items())
     return f"{out} ({turned})" if turned else out
 
