@@ -12,7 +12,7 @@ from verifier.shapeview.picture import Graph, Node
 from verifier.shapeview.rules import Arrow
 from verifier.wording import elide, wrap
 
-BOX, LABEL, TRACK, EDGE = 262, 150, 11, 12
+BOX, LABEL, TRACK, EDGE = 262, 166, 11, 12
 """Widths: of a box, of the room for labels beside it, of a track, of a gutter's margin."""
 TITLE, SMALL = 14, 11
 """Sizes of letters."""
