@@ -44,6 +44,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
             "facts",
             "options",
             "binding",
+            "frames",
         )
     },
     2: {
@@ -57,7 +58,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "engine": ("engine", "engine.*"),
         "specfile": ("specfile", "speccheck", "specmeaning", "specschema", "specwords", "specyaml"),
     },
-    4: {"run": ("run",)},
+    4: {"run": ("run", "steptimes")},
     5: {"cli": ("cli", "commands", "commands.*", "config", "progress")},
 }
 FOUND_BY_NAME = ("assertions.*", "reports.*", "commands.*", "cli")  # nobody imports them by a statement

@@ -14,7 +14,7 @@ from verifier.engine.decide import Decision, Table
 from verifier.engine.plan import Plan
 from verifier.engine.scope import segments
 from verifier.flows import Flow, Member, Row
-from verifier.shape import Condition, FactName, Rule, Scalar
+from verifier.shape import Condition, FactName, Rule, Scalar, Shape
 from verifier.spans import Loss, Observation, Record
 from verifier.steps import observations
 from verifier.values import Truth, holds
@@ -53,20 +53,22 @@ class Outcome:
     fired: frozenset[str] = field(default_factory=frozenset)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """A flow laid against a shape; `applies` None, with the `reason`, where the shape's guard can't be answered."""
+
+    bound: BoundFlow
+    applies: Truth
+    reason: str | None
+
+
 def judge(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scalar] | None = None) -> Outcome | None:
     """The verdict of one shape on one flow, as of the moment of judging; None if the shape doesn't apply."""
-    sight, shape = setting.sight, plan.shape
-    cut = as_of(flow, sight.at_ns)
-    opened = min((Observation(row=m.row).first_ns for m in cut.members), default=sight.from_ns)
-    bound = BoundFlow(shape=shape, flow=cut, clocks=Clocks(rows=()), opened_ns=opened, given=given or {})
-    applies, reason = _when(bound, shape.when)
-    if applies is False:
+    laid = lay(plan.shape, flow, setting, given=given)
+    if laid is None:
         return None
-    _bind(bound, setting)
-    kept = {m.row.id for m in cut.members}
-    bound.unfinished = tuple(
-        o for o in observations(m.row for m in flow.members if m.row.id not in kept) if o.first_ns <= sight.at_ns
-    )
+    sight, shape, bound = setting.sight, plan.shape, laid.bound
+    cut, applies, reason = bound.flow, laid.applies, laid.reason
     own_losses = (*_orphans(flow, cut), *losses_of(m.row for m in cut.members))
     weak = {m.row.id: m for m in cut.members if m.weak}
     table = Table(sight=sight, own_losses=own_losses, weak=weak)
@@ -104,6 +106,23 @@ def judge(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scala
         matched=frozenset(name for name, seen in bound.occurrences.items() if seen or bound.maybes[name]),
         fired=frozenset(r.id for r in rules if r.verdict is not Verdict.VACUOUS),
     )
+
+
+def lay(shape: Shape, flow: Flow, setting: Setting, *, given: Mapping[str, Scalar] | None = None) -> Laid | None:
+    """The flow as of the moment of judging, laid against the shape; None if the shape doesn't apply."""
+    sight = setting.sight
+    cut = as_of(flow, sight.at_ns)
+    opened = min((Observation(row=m.row).first_ns for m in cut.members), default=sight.from_ns)
+    bound = BoundFlow(shape=shape, flow=cut, clocks=Clocks(rows=()), opened_ns=opened, given=given or {})
+    applies, reason = _when(bound, shape.when)
+    if applies is False:
+        return None
+    _bind(bound, setting)
+    kept = {m.row.id for m in cut.members}
+    bound.unfinished = tuple(
+        o for o in observations(m.row for m in flow.members if m.row.id not in kept) if o.first_ns <= sight.at_ns
+    )
+    return Laid(bound=bound, applies=applies, reason=reason)
 
 
 def as_of(flow: Flow, at_ns: int) -> Flow:
