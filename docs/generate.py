@@ -8,6 +8,7 @@ import inspect
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from contextlib import chdir
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -204,9 +205,21 @@ def cli_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+# ---- plots
+
+
+def plot() -> tuple[Path, str]:
+    """The picture of the how-to page that draws one: what its first block of Python saves."""
+    page = HERE / "how-to" / "plot-step-times.md"
+    block = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    with chdir(HERE.parent):
+        exec(compile(block, str(page), "exec"), {"__name__": "docs"})  # noqa: S102  (our own page)
+        return page.with_name("step-times.svg"), Path("out/step-times.svg").read_text(encoding="utf-8")
+
+
 def main() -> None:
-    """Writes every page."""
-    for path, text in pages().items():
+    """Writes every page, and the plot."""
+    for path, text in [*pages().items(), plot()]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         click.echo(f"wrote {path.relative_to(HERE.parent)}")
