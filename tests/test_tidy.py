@@ -46,6 +46,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
             "facts",
             "options",
             "binding",
+            "frames",
         )
     },
     2: {
@@ -53,12 +54,13 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "sources": ("sources", "sources.*"),
         "reports": ("reports", "reports.*"),
         "flowview": ("flowview",),
+        "shapeview": ("shapeview", "shapeview.*"),
     },
     3: {
         "engine": ("engine", "engine.*"),
         "specfile": ("specfile", "speccheck", "specmeaning", "specschema", "specwords", "specyaml"),
     },
-    4: {"run": ("run",), "mutate": ("mutate", "mutate.*"), "strength": ("strength", "strength.*")},
+    4: {"run": ("run", "steptimes"), "mutate": ("mutate", "mutate.*"), "strength": ("strength", "strength.*")},
     5: {"cli": ("cli", "commands", "commands.*", "config", "progress")},
 }
 FOUND_BY_NAME = ("assertions.*", "reports.*", "commands.*", "cli")  # nobody imports them by a statement

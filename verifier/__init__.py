@@ -13,6 +13,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # editors and type checkers see these names; at run time each is loaded when it is first asked for
+    import pandas
+
     from verifier.errors import Inconclusive, SourceError, SpecError, UsageError, VerifierError, Violation
     from verifier.flows import Flow
     from verifier.run import Evidence
@@ -84,6 +86,26 @@ def read(spans: "Input" = (), records: "Input" = ()) -> "Evidence":
     return run(spans, records)
 
 
+def step_times(
+    shapes: "Sequence[Shape]",
+    *,
+    spans: "Input" = (),
+    records: "Input" = (),
+    params: Mapping[str, str] | None = None,
+) -> "pandas.DataFrame":
+    """When each step of each flow happened: a table of pandas with one row per flow and occurrence of a step.
+
+    string: shape, key, step, sort (span, event or record), service, doubt (why it may be no occurrence of its own).
+    Int64: n (1 is the step's first in its flow), again (how many equal to it in the step's identity are left out).
+    datetime64[ns, UTC]: start, end; of a record, from when it was made (NaT if nothing tells) until it was seen.
+    In the order of flows in a report, then of the shape's steps, then of time.
+    Raises as `check` does; UsageError without pandas (the extra `pandas`).
+    """
+    from verifier.steptimes import step_times as run
+
+    return run(shapes, spans=spans, records=records, params=params)
+
+
 def load_shape(name: str | PathLike[str]) -> "Shape":
     """The shape of a file, or the shipped one of that name; SpecError names every fault of the file."""
     from verifier.specfile import load
@@ -121,4 +143,5 @@ __all__ = [
     "check",
     "load_shape",
     "read",
+    "step_times",
 ]

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from verifier.clock import UNCERTAINTY_NS, jumps_of
 from verifier.engine.across import Across
-from verifier.engine.complete import Sight, odd_times, parse_assume, sampled, silent_gaps
+from verifier.engine.complete import Assume, Sight, odd_times, parse_assume, sampled, silent_gaps
 from verifier.engine.judge import Laid, Outcome, Setting, as_of, judge_laid, lay, why_not
 from verifier.engine.plan import Plan, groups, names_of, plan
 from verifier.engine.remarks import absent, cycles, endless, hidden, known_key, unheard, unjudged, untold
@@ -145,22 +145,27 @@ def check(
     down = parse_outages(outages)
     evidence = read(spans, records, progress=progress, stdin=stdin)
     at_ns = parse_at(at, evidence.last_ns)
-    sight = Sight(
-        at_ns=at_ns,
-        from_ns=evidence.first_ns,
-        assume=assumed,
-        spans=evidence.spans_given,
-        topics=evidence.topics,
-        losses=(*evidence.losses, *sampled(evidence.spans), *odd_times(evidence.spans)),
-        gaps=silent_gaps(evidence.spans),
-        failed=tuple(s.failed if s.url in s.failed else f"{s.url}: {s.failed}" for s in evidence.sources if s.failed),
-    )
+    sight = sight_of(evidence, at_ns, assumed)
     jumps = (*jumps_of(evidence.spans, parse=duration_ns), *jumps)
     setting = Setting(sight=sight, jumps=jumps, outages=down, uncertainty_ns=slack)
     tally = _Tally(strict=strict)
     tally.early = at_ns < evidence.last_ns
     _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)
     return tally.report(evidence, sight, assumed=str(assumed), version=__version__)
+
+
+def sight_of(evidence: Evidence, at_ns: int, assume: Assume) -> Sight:
+    """What the sources can show of all that was read, as of a moment."""
+    return Sight(
+        at_ns=at_ns,
+        from_ns=evidence.first_ns,
+        assume=assume,
+        spans=evidence.spans_given,
+        topics=evidence.topics,
+        losses=(*evidence.losses, *sampled(evidence.spans), *odd_times(evidence.spans)),
+        gaps=silent_gaps(evidence.spans),
+        failed=tuple(s.failed if s.url in s.failed else f"{s.url}: {s.failed}" for s in evidence.sources if s.failed),
+    )
 
 
 def _judge_groups(

@@ -7,12 +7,15 @@ the engine). Sentences about findings are made in `wording`, nowhere else.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from verifier.clock import Interval, Order
 from verifier.flows import Stray
 from verifier.shape import Scalar
 from verifier.spans import Loss, Observation, Value
+
+if TYPE_CHECKING:
+    import pandas
 
 
 class Verdict(StrEnum):
@@ -398,3 +401,16 @@ class Report:
         if not found:
             raise KeyError(key)
         return min(found, key=lambda f: WORST_FIRST.index(f.verdict) if f.verdict else len(WORST_FIRST))
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """A table of pandas (the extra `pandas`; UsageError without it): one row per flow and assertion.
+
+        string: shape, key, flow_verdict, reason, assertion, kind, at (file:line), verdict, and of the worst finding
+        finding (its word), anomaly, title, step, service. datetime64[ns, UTC]: opened, last_seen, due. Int64: spans,
+        records (of the flow), findings (how many). object: `fact.NAME` for each fact that some flow tells.
+        What is not said is missing (NA, NaT, None). A flow to which no shape applies is one row without an assertion; a
+        report without flows gives the same columns, but facts, and no row.
+        """
+        from verifier.frames import of_report  # it needs these classes
+
+        return of_report(self)

@@ -22,7 +22,21 @@ from verifier.wording.story import (
     witness,
     worst_first,
 )
-from verifier.wording.text import LONGEST, WIDTH, Row, between, clean, count, duration, layout, moment, value, wrap
+from verifier.wording.text import (
+    LONGEST,
+    WIDTH,
+    Row,
+    between,
+    clean,
+    columns,
+    count,
+    duration,
+    elide,
+    layout,
+    moment,
+    value,
+    wrap,
+)
 
 __all__ = [
     "LONGEST",
@@ -34,8 +48,10 @@ __all__ = [
     "basis",
     "between",
     "clean",
+    "columns",
     "count",
     "duration",
+    "elide",
     "expected",
     "flow_headline",
     "headline",
