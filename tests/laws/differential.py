@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from random import Random
 from typing import Any
 
-from tests.laws.oracle import Case, Impossible, TooMany, base_times
+from tests.laws.oracle import Case, Impossible, TooMany, base_times, told_fact
 from tests.laws.oracle import Step as Told
 from tests.laws.oracle_answer import Answer, answer
 from tests.laws.small import FACTS, KINDS, MACHINE, MS, STEPS, Made, made
@@ -50,7 +50,7 @@ def judged(m: Made) -> str:
         assume=parse_assume(m.premise),
         topics=None if m.records else frozenset(),
         losses=tuple(Loss(kind="sampled", where=s, service=s) for s in m.losses),
-        gaps=(),
+        gaps={},
     )
     found = judge(_plan(m.case.kind, _frozen(m.case.rule), m.ends), flow, Setting(sight=sight, jumps=()))
     assert found is not None
@@ -144,6 +144,8 @@ def compare(m: Made) -> tuple[Verdicts, Answer | None]:
 
 def _excuse(case: Case, said: str, told: Answer) -> str:
     """The class of a difference that the design asks for, else "wrong"."""
+    if said == "inconclusive" and unknown_fact(case):
+        return "unknown fact"
     if said in ("inconclusive", "pending"):
         weaker = answer(case, pairs=True)
         if weaker.accepts(said):
@@ -151,6 +153,12 @@ def _excuse(case: Case, said: str, told: Answer) -> str:
     elif case.open and answer(case, under_way=False).accepts(said):
         return "under way"
     return "wrong"
+
+
+def unknown_fact(case: Case) -> bool:
+    """Whether the rule asks for a fact that the evidence doesn't tell."""
+    asked = [*(case.rule.get("when") or ()), case.rule.get("times"), case.rule.get("count")]
+    return any(isinstance(name, str) and name in case.facts and told_fact(case, name) is None for name in asked)
 
 
 def cases(seed: int, numbers: range, only: str | None = None) -> list[tuple[int, str, Verdicts]]:

@@ -10,7 +10,7 @@ and the formula is asked again in another world that takes the next, until there
 true times that agree with every stamp, every cause and every answer so far must exist (`oracle_times`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -158,7 +158,7 @@ class World:
         self._values: dict[tuple[str, str], Any] = {}
         self._matches: dict[tuple[str, Any], bool] = {}
         self.observed = [o for row in case.rows for o in _observations(row)]
-        self.ghosts = [self._ghost(number, sort) for number, sort in enumerate(ghosts)]
+        self.how, self.ghosts, self.last_choice = ghosts, list[Occurrence](), (0, "")
 
     def decide(self, many: int, words: Callable[[int], str]) -> int:
         """One of `many` answers; `words` tell which."""
@@ -170,18 +170,26 @@ class World:
 
     # -- occurrences
 
-    def occurrences(self, step: str) -> list[Occurrence]:
-        """Everything that is this step, observed or not."""
-        return [o for o in (*self.observed, *self.ghosts) if self.matches(o, step)]
+    def occurrences(self, step: str) -> Iterator[Occurrence]:
+        """Everything that is this step: what was observed first, so that a formula can do without the rest."""
+        yield from (o for o in self.observed if self.matches(o, step))
+        yield from (o for o in self._unseen() if self.matches(o, step))
 
-    def everything(self) -> list[Occurrence]:
+    def everything(self) -> Iterator[Occurrence]:
         """Every span and record, observed or not."""
-        return [o for o in (*self.observed, *self.ghosts) if o.sort != "event"]
+        yield from (o for o in self.observed if o.sort != "event")
+        yield from (o for o in self._unseen() if o.sort != "event")
+
+    def _unseen(self) -> Iterator[Occurrence]:
+        for number, how in enumerate(self.how):
+            if number == len(self.ghosts):
+                self.ghosts.append(self._ghost(number, how))
+            yield self.ghosts[number]
 
     def matches(self, o: Occurrence, name: str) -> bool:
         """Whether it is an occurrence of the step."""
-        if o.awaited and o.awaited != name:
-            return False
+        if o.awaited:
+            return o.awaited == name
         step = self.case.steps[name]
         if o.sort != step.sort or o.name not in step.names:
             return False
@@ -299,7 +307,7 @@ class World:
             return (o.id,)
         return tuple(self.identifying(o, name) for name in names)
 
-    def distinct(self, step: str, among: Sequence[Occurrence]) -> list[list[Occurrence]]:
+    def distinct(self, step: str, among: Iterable[Occurrence]) -> list[list[Occurrence]]:
         """The sightings of each distinct occurrence."""
         groups: dict[tuple[Any, ...], list[Occurrence]] = {}
         for o in among:
@@ -307,13 +315,10 @@ class World:
         return list(groups.values())
 
     def fact(self, name: str) -> Any:
-        """The fact: what all its places say, if it is one thing; else any."""
-        attribute = self.case.facts[name][0]
-        said = {canonical(r.attributes.get(attribute)) for r in self.case.rows} - {None, ""}
-        some = self.case.facts[name][1:]
-        if len(said) == 1 and type(next(iter(said))) is type(some[0]):
-            return said.pop()
-        key = ("fact", name)
+        """The fact, if the evidence tells it; else any."""
+        if (told := told_fact(self.case, name)) is not None:
+            return told
+        some, key = self.case.facts[name][1:], ("fact", name)
         if key not in self._values:
             self._values[key] = some[self.decide(len(some), lambda n: f"fact {name} is {some[n]}")]
         return self._values[key]
@@ -392,9 +397,13 @@ class World:
         """A row of a sort that may be lost, or one that is yet to come."""
         case = self.case
         options = _templates(case, how)
+        skipped = self.last_choice[0] if self.last_choice[1] == how else 0  # which of two is which doesn't matter
+        options = options[skipped:]
         if not options:
             raise Impossible
-        sort, name, service, awaited, lossy = options[self.decide(len(options), lambda n: f"{how} row: {options[n][:4]}")]
+        taken = self.decide(len(options), lambda n: f"{how} row: {options[n][:4]}")
+        self.last_choice = (skipped + taken, how)
+        sort, name, service, awaited, lossy = options[taken]
         o = Occurrence(
             id=f"{how}{number}", sort=sort, row=None, name=name, service=service, ghost=how, awaited=awaited
         )
@@ -448,8 +457,8 @@ def _templates(case: Case, how: str) -> list[Template]:
     out: list[Template] = []
     if how == "awaited":
         for step in awaited(case):
-            s = case.steps[step]
-            out += [(s.sort, s.names[0], s.service, step, None)]
+            s = case.steps.get(step) or Step(sort="span", names=("one", "two", "other"))
+            out += [(s.sort, name, s.service, step, None) for name in s.names]
     else:
         plain = [(s.sort, name, s.service) for s in (case.steps[n] for n in speaks_of(case)) for name in s.names]
         if case.kind in ("propagates", "no_errors"):
@@ -462,6 +471,13 @@ def _templates(case: Case, how: str) -> list[Template]:
                 if lossy.sort == seen_in and (lossy.service is None or service in (None, lossy.service)):
                     out.append((sort, name, lossy.service or service, "", lossy))
     return out
+
+
+def told_fact(case: Case, name: str) -> Any:
+    """What all places of a fact say, if it is one thing of the right type; else None."""
+    attribute, *some = case.facts[name]
+    said = {canonical(r.attributes.get(attribute)) for r in case.rows} - {None}
+    return said.pop() if len(said) == 1 and {type(v) for v in said} == {type(some[0])} else None
 
 
 def canonical(value: Any) -> Any:
@@ -477,7 +493,7 @@ def canonical(value: Any) -> Any:
 
 
 def outcomes(
-    case: Case, ghosts: Sequence[str], *, pairs: bool = False, budget: int = 20_000, known: Mapping[str, list[str]] | None = None
+    case: Case, ghosts: Sequence[str], *, pairs: bool = False, budget: int = 1_500, known: Mapping[str, list[str]] | None = None
 ) -> dict[str, list[str]]:
     """What the completions with these ghosts give: outcome -> the answers that lead to it. Stops when `known` and
     these together hold both satisfied and violated.

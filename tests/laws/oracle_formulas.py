@@ -46,7 +46,7 @@ def awaited(case: Case) -> list[str]:
     if case.kind == "sequence":
         return sorted({name for name, within in rule["steps"][1:]}) if any(w is not None for _, w in rule["steps"]) else []
     if case.kind == "no_errors" and rule.get("recovers_within"):
-        return sorted(name for name, step in case.steps.items() if step.sort == "span" and step.status == "ok")
+        return ["recovery"]
     return []
 
 
@@ -83,7 +83,7 @@ def _between(world: World, opens: str, closes: str) -> Sequence[Inside]:
 
 
 def _moments(world: World, point: str) -> list[str]:
-    return [world.node(o, _edge(point)) for o in world.occurrences(_step(point))]
+    return [world.node(o, _edge(point)) for o in world.occurrences(_step(point)) if not o.awaited]
 
 
 def _start(world: World, o: Occurrence) -> str:
@@ -157,6 +157,8 @@ def _precedes(world: World, inside: Inside) -> str:
         enough = 0
         for group in groups:
             enough += any(world.before(world.node(a, _edge(rule["first"])), moment) for a in group)
+            if enough >= count:
+                break
         if enough < count:
             return VIOLATED
     return SATISFIED

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from tests.laws.oracle import Case, Happened, Lossy, Row, Step
+from tests.laws.oracle import Case, Happened, Impossible, Lossy, Row, Step, base_times
 
 MS = 1_000_000
 STEPS: Mapping[str, Step] = {
@@ -51,8 +51,10 @@ class Made:
 
 
 def made(rng: Random, kind: str) -> Made:
-    """A flow of 1 to 6 observations with a rule of that kind and premises."""
+    """A flow of 1 to 6 observations that can have happened, with a rule of that kind and premises."""
     rows = _rows(rng, kind)
+    while not _possible(rows):
+        rows = _rows(rng, kind)
     rule = _rule(rng, kind)
     last = max(_last(row) for row in rows)
     ends = rng.random() < 0.3
@@ -84,6 +86,14 @@ def _last(row: Row) -> int:
 
 
 # ---- rows
+
+
+def _possible(rows: list[Row]) -> bool:
+    try:
+        base_times(Case(rows=tuple(rows), kind="", rule={}, steps={}, at=0))
+    except Impossible:
+        return False
+    return True
 
 
 def _rows(rng: Random, kind: str) -> list[Row]:
@@ -180,7 +190,7 @@ def sketch(rows: list[Row] | tuple[Row, ...]) -> str:
         lost = "^ " if row.parent == "lost" else ""
         kind = f" $kind={row.kind}" if row.kind else ""
         error = " !" if row.error else ""
-        lines.append(f"{pad}{lost}&{row.id} {row.clock} : {row.name}{error} @ {begin:g}..{finish:g}ms{kind}{said}")
+        lines.append(f"{pad}&{row.id} {lost}{row.clock} : {row.name}{error} @ {begin:g}..{finish:g}ms{kind}{said}")
         for event in row.events:
             told = "".join(f" {name}={value}" for name, value in event.attributes.items())
             lines.append(f"{pad}  * {event.name} @ {event.at / MS:g}ms{told}")
