@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.laws.oracle_times import JITTER, NS, PairTimes, Times
+from tests.laws.oracle_times import JITTER, NS, UNSEEN, PairTimes, Times
 
 NEVER = 10**18
 ABSENT = None
@@ -408,10 +408,8 @@ class World:
             id=f"{how}{number}", sort=sort, row=None, name=name, service=service, ghost=how, awaited=awaited
         )
         clocks = sorted({r.clock for r in case.rows if r.service == service and r.sort == "span"}) if service else []
-        clock = clocks[self.decide(len(clocks), lambda n: f"by clock {clocks[n]}")] if clocks else f"clock of {o.id}"
-        if not clocks:
-            self.times.clock(clock)
-        self._place(o, f"clock {clock}" if clocks else clock, lossy)
+        clock = clocks[self.decide(len(clocks), lambda n: f"by clock {clocks[n]}")] if clocks else UNSEEN
+        self._place(o, f"clock {clock}", lossy)
         return o
 
     def _place(self, o: Occurrence, clock: str, lossy: Lossy | None) -> None:

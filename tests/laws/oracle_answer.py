@@ -51,13 +51,16 @@ def answer(case: Case, *, lost: int = 2, pairs: bool = False, under_way: bool = 
             break
     later: dict[str, list[str]] = {}
     kinds: Sequence[str] = ("coming", "under way") if case.open and under_way else ("coming",) if case.open else ()
-    kinds = kinds or (("awaited",) if awaited(case) and not case.over else ())
+    if not kinds and "violated" in now and "satisfied" not in now and awaited(case) and not case.over:
+        kinds = ("awaited",)
     for many in range(1, 3):
         for how in kinds:
             for gone in range(lost + 1 if case.lossy else 1):
-                if now.keys() >= BOTH and later:
-                    return Answer(now, later)
+                if (now.keys() >= BOTH and later) or len({*now, *later}) > 1:
+                    break
                 _more(case, ["lost"] * gone + [how] * many, later, pairs)
+    if "awaited" in kinds:  # the input has ended: what comes can only mend what is missing
+        later = {told: how for told, how in later.items() if told == "satisfied"}
     return Answer(now, later)
 
 
