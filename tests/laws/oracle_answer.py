@@ -20,6 +20,7 @@ class Answer:
 
     now: Found
     later: Found
+    open: bool = False
 
     @property
     def all(self) -> set[str]:
@@ -38,7 +39,7 @@ class Answer:
         if len(self.all) == 1:
             return said in self.all
         if len(self.now) > 1:
-            return said == "inconclusive" or (said == "pending" and bool(self.later))
+            return said == "inconclusive" or (said == "pending" and self.open)
         return said == "pending"
 
 
@@ -61,7 +62,7 @@ def answer(case: Case, *, lost: int = 2, pairs: bool = False, under_way: bool = 
                 _more(case, ["lost"] * gone + [how] * many, later, pairs)
     if "awaited" in kinds:  # the input has ended: what comes can only mend what is missing
         later = {told: how for told, how in later.items() if told == "satisfied"}
-    return Answer(now, later)
+    return Answer(now, later, case.open or (bool(awaited(case)) and not case.over))
 
 
 def _more(case: Case, ghosts: Sequence[str], found: dict[str, list[str]], pairs: bool) -> None:

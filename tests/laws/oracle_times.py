@@ -247,7 +247,11 @@ def causes(case: "Case") -> "Closure":
     """Every (cause, effect) that a path of parents, links, messages and offsets connects."""
     by_id = {row.id: row for row in case.rows}
     edges = set()
+    complete = all(lossy.sort != "record" for lossy in case.lossy)
     for row in case.rows:
+        if row.kind == "consumer" and not _message(row) and complete:  # it handled one of its topic's: not before the first
+            topic = [r for r in case.rows if r.sort == "record" and r.name == row.attributes.get("messaging.destination.name")]
+            edges |= {(min(topic, key=lambda r: r.place).id, row.id)} if topic else set()
         edges |= {(source, row.id) for source in (row.parent, *row.links) if source in by_id}
         for other in case.rows:
             if _message(row) and _message(row) == _message(other):

@@ -53,7 +53,7 @@ class Made:
 def made(rng: Random, kind: str) -> Made:
     """A flow of 1 to 6 observations that can have happened, with a rule of that kind and premises."""
     rows = _rows(rng, kind)
-    while not _possible(rows):
+    while not _possible(rows):  # with complete records, as then most is known
         rows = _rows(rng, kind)
     rule = _rule(rng, kind)
     last = max(_last(row) for row in rows)
