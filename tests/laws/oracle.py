@@ -228,11 +228,12 @@ class World:
     def identifying(self, o: Occurrence, attribute: str) -> Any:
         """The value that says which one it is: there must be one, so what is absent is any."""
         known, value = self.read(o, attribute)
-        return value if known and value is not ABSENT else self.any_value(o, attribute, absent=False)
+        value = value if known else self._values.get((o.id, attribute), ABSENT)
+        return value if value is not ABSENT else self.any_value(o, attribute, absent=False)
 
     def any_value(self, o: Occurrence, attribute: str, *, absent: bool = True) -> Any:
         """Any value in play, a new one, or none."""
-        key = (o.id, attribute)
+        key = (o.id, attribute) if absent else (o.id, f"which {attribute}")
         if key not in self._values:
             some = [*self._alphabet(attribute), f"new {o.id}"] + ([ABSENT] if absent else [])
             self._values[key] = some[self.decide(len(some), lambda n: f"{attribute} of {o.id} is {some[n]}")]
@@ -242,7 +243,7 @@ class World:
         case = self.case
         seen = [row.attributes.get(attribute) for row in case.rows]
         seen += [event.attributes.get(attribute) for row in case.rows for event in row.events]
-        seen += [value for key, value in self._values.items() if key[1] == attribute]
+        seen += [value for key, value in self._values.items() if key[1] in (attribute, f"which {attribute}")]
         for where in (*(s.where for s in case.steps.values()), *(case.rule.get(k) or () for k in ("where", "if", "then"))):
             if isinstance(where, tuple):
                 for name, operator, value in (w for w in where if isinstance(w, tuple)):
@@ -283,6 +284,8 @@ class World:
 
     def fulfils(self, o: Occurrence, attribute: str, operator: str, wanted: Any) -> bool:
         """Whether the condition holds; what can't be read as the condition's type decides nothing."""
+        if self.times.each_for_itself and not self.read(o, attribute)[0] and not o.ghost:
+            return self._either(f"{attribute} {operator} {wanted} of {o.id}")
         value = self.value(o, attribute)
         if operator == "exists":
             return (value is not ABSENT) == wanted
@@ -491,7 +494,7 @@ def canonical(value: Any) -> Any:
 
 
 def outcomes(
-    case: Case, ghosts: Sequence[str], *, pairs: bool = False, budget: int = 1_500, known: Mapping[str, list[str]] | None = None
+    case: Case, ghosts: Sequence[str], *, pairs: bool = False, budget: int = 500, known: Mapping[str, list[str]] | None = None
 ) -> dict[str, list[str]]:
     """What the completions with these ghosts give: outcome -> the answers that lead to it. Stops when `known` and
     these together hold both satisfied and violated.

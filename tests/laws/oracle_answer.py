@@ -54,7 +54,7 @@ def answer(case: Case, *, lost: int = 2, pairs: bool = False, under_way: bool = 
     kinds: Sequence[str] = ("coming", "under way") if case.open and under_way else ("coming",) if case.open else ()
     if not kinds and "violated" in now and "satisfied" not in now and awaited(case) and not case.over:
         kinds = ("awaited",)
-    for many in range(1, 3):
+    for many in range(1, 2 + max(1, len(case.rule.get("steps") or ()) - ("awaited" in kinds))):
         for how in kinds:
             for gone in range(lost + 1 if case.lossy else 1):
                 if (now.keys() >= BOTH and later) or len({*now, *later}) > 1:

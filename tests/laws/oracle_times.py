@@ -21,6 +21,8 @@ UNSEEN = "?"  # a clock that stamped nothing that was observed
 class Times:
     """What is known of the moments of one flow; `add` keeps it closed."""
 
+    each_for_itself = False
+
     def __init__(self, case: "Case") -> None:
         self.index: dict[str, int] = {}
         self.bound: list[list[int]] = []
@@ -133,6 +135,8 @@ class Times:
 
 class PairTimes:
     """Each pair for itself: what its two stamps (or a path of causes) say, and the answers about this very pair."""
+
+    each_for_itself = True
 
     def __init__(self, case: "Case") -> None:
         self.case = case

@@ -219,6 +219,14 @@ def _point(rng: Random) -> str:
     return rng.choice((*ANY_STEPS, "end of one", "end of two", "end of each"))
 
 
+def _apart(rng: Random) -> dict[str, Any]:
+    """Two points of which no row is both: else every answer is a new question, and no finite flow fulfils that."""
+    while True:
+        step, then = _point(rng), _point(rng)
+        if not {*STEPS[step.split()[-1]].names} & {*STEPS[then.split()[-1]].names}:
+            return {"step": step, "then": then}
+
+
 def _where(rng: Random) -> tuple[tuple[str, str, Any], ...]:
     return (rng.choice((("n", "lt", 2), ("n", "ge", 2), ("code", "eq", "X"), ("n", "exists", True), ("code", "exists", False))),)
 
@@ -237,10 +245,11 @@ def _rule(rng: Random, kind: str) -> dict[str, Any]:
     elif kind == "precedes":
         rule = {"first": _point(rng), "then": _point(rng), "count": rng.choice((1, 1, 1, 2, "many"))}
     elif kind == "leads_to":
-        rule = {"step": _point(rng), "then": _point(rng), "within": rng.choice((None, limit(), limit()))}
-        rule |= {"not_before": rng.choice((None, None, 3 * MS)), "same": rng.choice(((), (), ("n",)))}
+        rule = {**_apart(rng), "within": rng.choice((None, limit(), limit()))}
+        early = rule["within"] is None or rule["within"] > 3 * MS
+        rule |= {"not_before": rng.choice((None, None, 3 * MS)) if early else None, "same": rng.choice(((), (), ("n",)))}
     elif kind == "timeout":
-        rule = {"step": _point(rng), "cancelled_by": _point(rng), "then": _point(rng)}
+        rule = {**_apart(rng), "cancelled_by": _point(rng)}
         rule |= {"due_after": limit(), "grace": limit()}
     elif kind == "propagates":
         through = tuple(sorted({rng.choice((*ANY_STEPS, "borne", "borne")) for _ in range(rng.randint(0, 2))}))
