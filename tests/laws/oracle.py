@@ -69,12 +69,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lossy:
-    """What may be lost: rows of this sort, of this service (None: any), begun from `since` until `until`."""
+    """What may be lost: rows of this sort, of this service (None: any), begun from `since` until `until`; `ungiven`: no source shows any."""
 
     sort: str
     service: str | None = None
     since: int = -NEVER
     until: int = NEVER
+    ungiven: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,6 @@ class Case:
     lossy: tuple[Lossy, ...] = ()
     at: int
     open: bool = False
-    over: bool = False
     uncertainty: int = 5_000_000
     machine: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -337,7 +337,10 @@ class World:
         return f"{o.id}.end" if edge == "end" else f"{o.id}.start"
 
     def before(self, p: str, q: str) -> bool:
-        """Whether p is strictly before q, in true time."""
+        """Whether p is strictly before q, in true time: of one span its start is before its end."""
+        one, other = p.rpartition("."), q.rpartition(".")
+        if one[0] == other[0] and {one[2], other[2]} == {"start", "end"}:
+            return one[2] == "start"
         return self._settle(p, q, -1, f"{p} before {q}", f"{p} not before {q}")
 
     def at_most(self, p: str, q: str, limit: int) -> bool:

@@ -52,7 +52,7 @@ def answer(case: Case, *, lost: int = 2, pairs: bool = False, under_way: bool = 
             break
     later: dict[str, list[str]] = {}
     kinds: Sequence[str] = ("coming", "under way") if case.open and under_way else ("coming",) if case.open else ()
-    if not kinds and "violated" in now and "satisfied" not in now and awaited(case) and not case.over:
+    if not kinds and "violated" in now and "satisfied" not in now and awaited(case):
         kinds = ("awaited",)
     for many in range(1, 2 + max(1, len(case.rule.get("steps") or ()) - ("awaited" in kinds))):
         for how in kinds:
@@ -62,7 +62,7 @@ def answer(case: Case, *, lost: int = 2, pairs: bool = False, under_way: bool = 
                 _more(case, ["lost"] * gone + [how] * many, later, pairs)
     if "awaited" in kinds:  # the input has ended: what comes can only mend what is missing
         later = {told: how for told, how in later.items() if told == "satisfied"}
-    return Answer(now, later, case.open or (bool(awaited(case)) and not case.over))
+    return Answer(now, later, case.open or bool(awaited(case)))
 
 
 def _more(case: Case, ghosts: Sequence[str], found: dict[str, list[str]], pairs: bool) -> None:

@@ -83,7 +83,10 @@ def _between(world: World, opens: str, closes: str) -> Sequence[Inside]:
 
 
 def _moments(world: World, point: str) -> list[str]:
-    return [world.node(o, _edge(point)) for o in world.occurrences(_step(point)) if not o.awaited]
+    """The point of each distinct occurrence: what is repeated counts once, as the first."""
+    step = _step(point)
+    seen = [o for o in world.occurrences(step) if not o.awaited]
+    return [world.earliest([world.node(o, _edge(point)) for o in group]) for group in world.distinct(step, seen)]
 
 
 def _start(world: World, o: Occurrence) -> str:
@@ -134,6 +137,8 @@ def _sequence(world: World, inside: Inside) -> str:
             node, one = _start(world, o), (step, world.identity(o, step))
             if one in used or (last and not world.before(last, node)):
                 continue
+            if o.awaited and (not last or within is None):
+                continue  # what nothing gives time to come is not awaited
             if last and within is not None and not world.at_most(last, node, within):
                 continue
             if chain(i + 1, node, (*used, one)):

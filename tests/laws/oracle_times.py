@@ -125,12 +125,16 @@ class Times:
         self.add(clock, node, -stamp * NS)
 
     def _equal_stamps(self) -> None:
-        """An end that equals a start of another span on its clock is before it, unless the start caused it."""
+        """An end that equals a start (or the moment of an event) on its clock is before it, unless that caused it."""
         for one in self.case.rows:
             for other in self.case.rows:
-                if one is not other and one.sort == other.sort == "span" and one.clock == other.clock:
-                    if one.end == other.start and (other, one) not in self.causes and one.start <= one.end:  # type: ignore[operator]
-                        self.add(f"{one.id}.end", f"{other.id}.start", -1)
+                if not (one.sort == other.sort == "span" and one.clock == other.clock and one.start <= one.end):  # type: ignore[operator]
+                    continue
+                if one is not other and one.end == other.start and (other, one) not in self.causes:
+                    self.add(f"{one.id}.end", f"{other.id}.start", -1)
+                for index, event in enumerate(other.events):
+                    if one.end == event.at and (other, one) not in self.causes:
+                        self.add(f"{one.id}.end", f"{other.id}*{index}.at", -1)
 
 
 class PairTimes:
@@ -206,9 +210,9 @@ class PairTimes:
         apart = 0 if one == other else self.case.uncertainty * NS
         bounds = low - most - apart - JITTER * (one == other), high - least + apart + JITTER * (one == other)
         if one == other and low == high == least == most and i in self.owner and j in self.owner:
-            if i.endswith(".end") and j.endswith(".start") and self.owner[i] is not self.owner[j]:
+            if i.endswith(".end") and not j.endswith(".end") and self.owner[i] is not self.owner[j]:
                 return -JITTER, -1
-            if j.endswith(".end") and i.endswith(".start") and self.owner[i] is not self.owner[j]:
+            if j.endswith(".end") and not i.endswith(".end") and self.owner[i] is not self.owner[j]:
                 return 1, JITTER
         return bounds
 

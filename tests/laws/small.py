@@ -63,7 +63,7 @@ def made(rng: Random, kind: str) -> Made:
     records = rng.random() < 0.9 or any(row.sort == "record" for row in rows)
     losses = ("a",) if rng.random() < 0.07 else ()
     lossy = [Lossy(sort="span")] * (premise in ("lossy", "spans=lossy") or any(r.parent == "lost" for r in rows))
-    lossy += [Lossy(sort="record")] * (premise in ("lossy", "records=lossy") or not records)
+    lossy += [Lossy(sort="record", ungiven=not records)] * (premise in ("lossy", "records=lossy") or not records)
     lossy += [Lossy(sort="span", service=s) for s in losses]
     over = any(r.name == "end" and r.sort == "span" and not r.error for r in rows)
     case = Case(
@@ -74,7 +74,6 @@ def made(rng: Random, kind: str) -> Made:
         lossy=tuple(lossy),
         at=at,
         open=ends and not over,
-        over=ends and over,
         machine=MACHINE,
         facts=FACTS,
     )
@@ -238,12 +237,14 @@ def _rule(rng: Random, kind: str) -> dict[str, Any]:
         rule = {"step": _step(rng)}
     elif kind == "occurs":
         times = rng.choice(((0, 0), (1, 1), (2, 2), (1, None), (2, None), (0, 1), (1, 2), "many"))
-        rule = {"step": _step(rng), "times": times, "for_each": rng.choice(((), (), ("n",)))}
+        each = () if times in ((0, 0), (1, None)) else rng.choice(((), (), ("n",)))  # there is one of each value seen
+        rule = {"step": _step(rng), "times": times, "for_each": each}
     elif kind == "sequence":
         hops = rng.randint(1, 3)
         rule = {"steps": tuple((_step(rng), limit() if i and rng.random() < 0.4 else None) for i in range(hops))}
     elif kind == "precedes":
-        rule = {"first": _point(rng), "then": _point(rng), "count": rng.choice((1, 1, 1, 2, "many"))}
+        first, then = _apart(rng).values()
+        rule = {"first": first, "then": then, "count": rng.choice((1, 1, 1, 2, "many"))}
     elif kind == "leads_to":
         rule = {**_apart(rng), "within": rng.choice((None, limit(), limit()))}
         early = rule["within"] is None or rule["within"] > 3 * MS
@@ -256,9 +257,10 @@ def _rule(rng: Random, kind: str) -> dict[str, Any]:
         attribute = rng.choice(("code", "code", "n"))
         rule = {"attribute": attribute, "through": through, "one_of": rng.choice(((), (), ("X",), (1, 2)))}
     elif kind == "has":
-        rule = {"step": _step(rng), "where": _where(rng)}
+        step = rng.choice([step for step in ANY_STEPS if not STEPS[step].where])
+        rule = {"step": step, "where": _where(rng)}
         if rng.random() < 0.5:
-            rule = {"step": _step(rng), "if": _where(rng), "then": _where(rng), "else": _where(rng)}
+            rule = {"step": step, "if": _where(rng), "then": _where(rng), "else": _where(rng)}
     elif kind == "no_errors":
         rule = {"allow": rng.choice(((), (), ("tw*",))), "recovers_within": rng.choice((0, 0, 6 * MS, 1000 * MS))}
     scope = rng.choice(("", "", "", "", "after", "before", "between"))
