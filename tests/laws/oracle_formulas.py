@@ -308,7 +308,7 @@ def _recovers(world: World, error: Occurrence, o: Occurrence, within: int) -> bo
     if not within or o is error or world.failed(o):
         return False
     begun, over = world.node(o, "start"), world.node(error, "end")
-    if not world.before(over, begun) or not world.at_most(over, begun, within):
+    if not world.before(world.node(error, "start"), begun) or not world.at_most(over, begun, within):
         return False
     return world.same_service(error, o) and world.same_message(error, o)
 

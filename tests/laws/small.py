@@ -81,7 +81,7 @@ def made(rng: Random, kind: str) -> Made:
 
 
 def _last(row: Row) -> int:
-    return max(x for x in (row.start, row.end) if x is not None)
+    return max(x for x in (row.start, row.end, *(event.at for event in row.events)) if x is not None)
 
 
 # ---- rows
@@ -251,6 +251,9 @@ def _rule(rng: Random, kind: str) -> dict[str, Any]:
         rule |= {"not_before": rng.choice((None, None, 3 * MS)) if early else None, "same": rng.choice(((), (), ("n",)))}
     elif kind == "timeout":
         rule = {**_apart(rng), "cancelled_by": _point(rng)}
+        others = {name for p in (rule["step"], rule["then"]) for name in STEPS[p.split()[-1]].names}
+        while others & {*STEPS[rule["cancelled_by"].split()[-1]].names}:
+            rule["cancelled_by"] = _point(rng)
         rule |= {"due_after": limit(), "grace": limit()}
     elif kind == "propagates":
         through = tuple(sorted({rng.choice((*ANY_STEPS, "borne", "borne")) for _ in range(rng.randint(0, 2))}))
@@ -265,7 +268,10 @@ def _rule(rng: Random, kind: str) -> dict[str, Any]:
         rule = {"allow": rng.choice(((), (), ("tw*",))), "recovers_within": rng.choice((0, 0, 6 * MS, 1000 * MS))}
     scope = rng.choice(("", "", "", "", "after", "before", "between"))
     if scope:
-        rule[scope] = (_point(rng), _point(rng)) if scope == "between" else _point(rng)
+        points = [_point(rng), _point(rng)]
+        while scope == "between" and any(STEPS[p.split()[-1]].identity for p in points):
+            points = [_point(rng), _point(rng)]  # nothing says whether what is repeated opens again
+        rule[scope] = tuple(points) if scope == "between" else points[0]
     if rng.random() < 0.08:
         rule["when"] = {"lane": "X"}
     return rule
