@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench format docs clean
+.PHONY: help setup demo test bench oracle format docs clean
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -47,6 +47,9 @@ test: setup ## every check: format, lint, types, tests with coverage
 
 bench: setup ## spans per second, memory, cost of import (some minutes)
 	@$(BIN)/python -m benchmarks.bench
+
+oracle: setup ## judge against the oracle on 100,000 random cases (half an hour)
+	@$(BIN)/python -m tests.laws.differential --cases 100000 --seed 0 --jobs 2
 
 format: setup ## format, and mend what can be mended by itself
 	@$(BIN)/ruff check --quiet --fix-only $(OURS)

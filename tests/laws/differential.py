@@ -16,9 +16,10 @@ from multiprocessing import get_context
 from random import Random
 from typing import Any
 
-from tests.laws.oracle import Case, Impossible, TooMany, base_times, told_fact
-from tests.laws.oracle import Step as Told
+from tests.laws.oracle import Impossible, TooMany, base_times
 from tests.laws.oracle_answer import Answer, answer
+from tests.laws.oracle_case import Case, told_fact
+from tests.laws.oracle_case import Step as Told
 from tests.laws.small import FACTS, KINDS, MACHINE, MS, STEPS, Made, made
 from verifier.assertions import kinds
 from verifier.assertions.no_errors import Allow
@@ -144,15 +145,16 @@ def compare(m: Made) -> tuple[Verdicts, Answer | None]:
 
 EXCUSES = {
     "unknown fact": "shapes.md: unknown or contradictory: judged all the same, inconclusive, and names the fact",
-    "pairs": "verdicts.md: before(p, q) compares points, bounds learned from causal pairs are not used; kinds.md: a value "
-    "that can't be read decides nothing: each question for itself",
+    "pairs": "verdicts.md: before(p, q) compares points, bounds learned from causal pairs are not used; kinds.md: a "
+    "value that can't be read decides nothing: each question for itself",
     "scope": "ADR 3: the segment's own bounds are absences too and are added to what the rule found",
     "all steps": "ADR 2: a broken sequence rests on the absence of all its steps",
-    "no end": "verdicts.md: the end of a span that ends before it starts is not known, so neither is what is due after it",
+    "no end": "verdicts.md: the end of a span that ends before it starts is not known, nor what is due after it",
+    "unread first": "verdicts.md, the table: unreadable on a closed input stands before a window that has not passed",
     "no records": "propagates looks at what was given: without any records it speaks of spans alone (no sentence yet)",
     "under way": "test_laws: what has begun and isn't yet exported, no cut of a file can know of",
 }
-"""The classes of differences that the design asks for, each with its sentence. Only the last two are about final verdicts."""
+"""The classes of differences that the design asks for, each with its sentence; the last two are about final verdicts."""
 
 
 def _excuse(case: Case, said: str, told: Answer) -> str:
@@ -169,7 +171,14 @@ def _excuse(case: Case, said: str, told: Answer) -> str:
         return "all steps"
     if told.verdict == "pending" and any(r.sort == "span" and r.end < r.start for r in case.rows):  # type: ignore[operator]
         return "no end"
+    if said == "inconclusive" and told.verdict == "pending" and _unread(told):
+        return "unread first"
     return "pairs" if answer(case, pairs=True).accepts(said) else "wrong"
+
+
+def _unread(told: Answer) -> bool:
+    """Whether a completion rests on a value that can't be read."""
+    return any(" lt " in words or " ge " in words or " of s" in words for how in told.later.values() for words in how)
 
 
 def unknown_fact(case: Case) -> bool:
@@ -246,11 +255,12 @@ def show(seed: int, number: int, kind: str) -> None:
     (said, told, wrong), found = compare(m)
     print(f"case {number} of seed {seed}: judge {said}, oracle {told}{f' ({wrong})' if wrong else ''}")
     print("\n".join(f"    {line}" for line in m.sketch.split("\n")))
-    rule = {k: v for k, v in _parameters(kind, dict(_frozen(m.case.rule))).items()}
+    rule = _parameters(kind, dict(_frozen(m.case.rule)))
     print(f"    - {kind}: {rule}")
     ends = "ends: [end]; " if m.ends else ""
     records = "" if m.records else "; no records given"
-    print(f"    {ends}as of {m.case.at / MS:g}ms; assuming {m.premise}{records}{'; losses of ' + m.losses[0] if m.losses else ''}")
+    losses = f"; losses of {m.losses[0]}" if m.losses else ""
+    print(f"    {ends}as of {m.case.at / MS:g}ms; assuming {m.premise}{records}{losses}")
     for name, part in (("now", found.now), ("later", found.later)) if found else ():
         for outcome, how in sorted(part.items()):
             print(f"    {name}: {outcome} if {', '.join(how) or 'as seen'}")

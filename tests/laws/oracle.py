@@ -1,7 +1,7 @@
 """The oracle: what the published formulas say of a small flow, found by trying every completion of the evidence.
 
-In: a `Case` (rows with stamps, one rule, what may be lost, as of when). Out: `outcomes`: which of satisfied, violated and
-vacuous some completion gives, each with the completion that shows it.
+In: a `Case` (rows with stamps, one rule, what may be lost, as of when). Out: `outcomes`: which of satisfied, violated
+and vacuous some completion gives, each with the completion that shows it.
 
 It is slow and obvious on purpose, is written from the formulas alone and shares no code with the verifier. A formula
 (`oracle_formulas`) is asked of one `World` at a time, in plain words: which occurrences are there, is p before q, is q
@@ -11,87 +11,13 @@ true times that agree with every stamp, every cause and every answer so far must
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from tests.laws.oracle_case import NEVER, Case, Lossy, Row, Step, canonical, told_fact
 from tests.laws.oracle_times import JITTER, NS, UNSEEN, PairTimes, Times
 
-NEVER = 10**18
 ABSENT = None
-
-
-# ---- what is given
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """An event of a row."""
-
-    name: str
-    at: int
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A span or a record that was observed. `end` None: not known. A record's `start` (made) may be None; `end` is when
-    it was seen. `parent` "lost": it was not observed.
-    """
-
-    id: str
-    sort: str
-    name: str
-    service: str = ""
-    clock: str = ""
-    start: int | None
-    end: int | None
-    error: bool = False
-    kind: str = ""
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    parent: str | None = None
-    links: tuple[str, ...] = ()
-    events: tuple[Happened, ...] = ()
-    place: tuple[int, int] = (0, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What is an occurrence: of which sort, by name, status, service and conditions (attribute, operator, value)."""
-
-    sort: str
-    names: tuple[str, ...]
-    status: str = "ok"
-    service: str | None = None
-    where: tuple[tuple[str, str, Any], ...] = ()
-    identity: tuple[str, ...] = ()
-    carries: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lossy:
-    """What may be lost: rows of this sort, of this service (None: any), begun from `since` until `until`; `ungiven`: no source shows any."""
-
-    sort: str
-    service: str | None = None
-    since: int = -NEVER
-    until: int = NEVER
-    ungiven: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A flow, a rule and the premises. `open`: the flow isn't over, anything may yet come."""
-
-    rows: tuple[Row, ...]
-    kind: str
-    rule: Mapping[str, Any]
-    steps: Mapping[str, Step]
-    lossy: tuple[Lossy, ...] = ()
-    at: int
-    open: bool = False
-    uncertainty: int = 5_000_000
-    machine: Mapping[str, Any] = field(default_factory=dict)
-    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)
@@ -244,7 +170,10 @@ class World:
         seen = [row.attributes.get(attribute) for row in case.rows]
         seen += [event.attributes.get(attribute) for row in case.rows for event in row.events]
         seen += [value for key, value in self._values.items() if key[1] in (attribute, f"which {attribute}")]
-        for where in (*(s.where for s in case.steps.values()), *(case.rule.get(k) or () for k in ("where", "if", "then"))):
+        for where in (
+            *(s.where for s in case.steps.values()),
+            *(case.rule.get(k) or () for k in ("where", "if", "then")),
+        ):
             if isinstance(where, tuple):
                 for name, operator, value in (w for w in where if isinstance(w, tuple)):
                     if name == attribute and operator != "exists":
@@ -301,9 +230,11 @@ class World:
                 says = f"{attribute} {operator} {wanted} of {o.id}"
                 self._matches[key] = bool(self.decide(2, lambda n: f"{says} {'holds' if n else 'does not hold'}"))
             return self._matches[key]
-        return {"eq": value == wanted, "lt": operator == "lt" and value < wanted, "ge": operator == "ge" and value >= wanted}[
-            operator
-        ]
+        return {
+            "eq": value == wanted,
+            "lt": operator == "lt" and value < wanted,
+            "ge": operator == "ge" and value >= wanted,
+        }[operator]
 
     def identity(self, o: Occurrence, step: str) -> tuple[Any, ...]:
         """What makes it the one it is: equal in the step's identity, else itself."""
@@ -412,16 +343,14 @@ class World:
         taken = self.decide(len(options), lambda n: f"{how} row: {options[n][:4]}")
         self.last_choice = (skipped + taken, how)
         sort, name, service, awaited, lossy = options[taken]
-        o = Occurrence(
-            id=f"{how}{number}", sort=sort, row=None, name=name, service=service, ghost=how, awaited=awaited
-        )
+        o = Occurrence(id=f"{how}{number}", sort=sort, row=None, name=name, service=service, ghost=how, awaited=awaited)
         clocks = sorted({r.clock for r in case.rows if r.service == service and r.sort == "span"}) if service else []
         clock = clocks[self.decide(len(clocks), lambda n: f"by clock {clocks[n]}")] if clocks else UNSEEN
         self._place(o, f"clock {clock}", lossy)
         return o
 
     def _place(self, o: Occurrence, clock: str, lossy: Lossy | None) -> None:
-        """Lost: it is over by now, and within what may be lost. To come: its start, or if under way its end, is later."""
+        """Lost: it is over by now, and is what may be lost. To come: its start, or if under way its end, is later."""
         begin, finish = self.node(o, "start"), self.node(o, "end")
         times, now = self.times, self.case.at
         for node in sorted({begin, finish}):
@@ -449,7 +378,13 @@ def _observations(row: Row) -> Iterator[Occurrence]:
     yield Occurrence(id=row.id, sort=row.sort, row=row, name=row.name, service=row.service, clock=row.clock)
     for index, event in enumerate(row.events):
         yield Occurrence(
-            id=f"{row.id}*{index}", sort="event", row=row, index=index, name=event.name, service=row.service, clock=row.clock
+            id=f"{row.id}*{index}",
+            sort="event",
+            row=row,
+            index=index,
+            name=event.name,
+            service=row.service,
+            clock=row.clock,
         )
 
 
@@ -479,27 +414,16 @@ def _templates(case: Case, how: str) -> list[Template]:
     return out
 
 
-def told_fact(case: Case, name: str) -> Any:
-    """What all places of a fact say, if it is one thing of the right type; else None."""
-    attribute, *some = case.facts[name]
-    said = {canonical(r.attributes.get(attribute)) for r in case.rows} - {None}
-    return said.pop() if len(said) == 1 and {type(v) for v in said} == {type(some[0])} else None
-
-
-def canonical(value: Any) -> Any:
-    """A number and its text are one value; an empty text is none."""
-    if value == "" or isinstance(value, bool):
-        return None if value == "" else value
-    if isinstance(value, str) and (value == "0" or (value.isdigit() and value[0] != "0")):
-        return int(value)
-    return value
-
-
 # ---- all worlds
 
 
 def outcomes(
-    case: Case, ghosts: Sequence[str], *, pairs: bool = False, budget: int = 500, known: Mapping[str, list[str]] | None = None
+    case: Case,
+    ghosts: Sequence[str],
+    *,
+    pairs: bool = False,
+    budget: int = 300,
+    known: Mapping[str, list[str]] | None = None,
 ) -> dict[str, list[str]]:
     """What the completions with these ghosts give: outcome -> the answers that lead to it. Stops when `known` and
     these together hold both satisfied and violated.

@@ -7,7 +7,8 @@ future give, and `accepts`: whether a verdict is right.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.laws.oracle import Case, Impossible, outcomes
+from tests.laws.oracle import Impossible, outcomes
+from tests.laws.oracle_case import Case
 from tests.laws.oracle_formulas import awaited
 
 Found = Mapping[str, list[str]]

@@ -7,7 +7,8 @@ false of what happened. A new kind is one function in `FORMULAS`, and its steps 
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from tests.laws.oracle import ABSENT, Case, Occurrence, World
+from tests.laws.oracle import ABSENT, Occurrence, World
+from tests.laws.oracle_case import Case
 
 SATISFIED, VIOLATED, VACUOUS = "satisfied", "violated", "vacuous"
 Inside = Callable[[Occurrence], bool]
@@ -44,7 +45,9 @@ def awaited(case: Case) -> list[str]:
     if case.kind == "timeout":
         return sorted({_step(rule["then"]), _step(rule["cancelled_by"])})
     if case.kind == "sequence":
-        return sorted({name for name, within in rule["steps"][1:]}) if any(w is not None for _, w in rule["steps"]) else []
+        return (
+            sorted({name for name, within in rule["steps"][1:]}) if any(w is not None for _, w in rule["steps"]) else []
+        )
     if case.kind == "no_errors" and rule.get("recovers_within"):
         return ["recovery"]
     return []
@@ -76,7 +79,10 @@ def _between(world: World, opens: str, closes: str) -> Sequence[Inside]:
         if not later:
             continue
         q = world.earliest(later)
-        if any(r != p and world.before(r, p) and not any(world.before(r, c) and not world.before(p, c) for c in closings) for r in openings):
+        if any(
+            r != p and world.before(r, p) and not any(world.before(r, c) and not world.before(p, c) for c in closings)
+            for r in openings
+        ):
             continue
         out.append(lambda o, p=p, q=q: world.before(p, _start(world, o)) and world.before(_start(world, o), q))  # type: ignore[misc]
     return out

@@ -10,7 +10,7 @@ end that equals a start is before it), without making a bound longer or shorter.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.laws.oracle import Case, Row
+    from tests.laws.oracle_case import Case, Row
 
 NS = 1000  # finer than a stamp's nanosecond: room for the order of equal stamps
 JITTER = 100
@@ -144,7 +144,7 @@ class PairTimes:
 
     def __init__(self, case: "Case") -> None:
         self.case = case
-        self.causes = causes(case)
+        self.causes = causes(case, mixed=False)
         self.wrong = wrong_clocks(case, self.causes)
         self.exact: dict[str, tuple[str, int, int]] = {}
         self.owner = {}
@@ -223,7 +223,11 @@ def stamps(row: "Row") -> dict[str, tuple[str, int, int]]:
         made = row.start if row.start is not None else -FAR
         assert row.end is not None
         exact = row.start == row.end
-        by_maker = ("broker" if exact else row.clock or "?", made * NS, (made if row.start is not None else row.end) * NS)
+        by_maker = (
+            "broker" if exact else row.clock or "?",
+            made * NS,
+            (made if row.start is not None else row.end) * NS,
+        )
         return {
             f"{row.id}.at": ("broker" if exact else f"{row.clock or '?'} to broker", made * NS, row.end * NS),
             f"{row.id}.made": by_maker,
@@ -251,14 +255,30 @@ def clocks(case: "Case") -> list[str]:
     return sorted({row.clock for row in case.rows} | {"broker"})
 
 
-def causes(case: "Case") -> "Closure":
-    """Every (cause, effect) that a path of parents, links, messages and offsets connects."""
+def causes(case: "Case", *, mixed: bool = True) -> "Closure":
+    """Every (cause, effect) that a path of parents, links and messages connects; a partition's offsets order too, and
+    where paths are `mixed`, together with them.
+    """
+    offsets = {
+        (one.id, other.id)
+        for one in case.rows
+        for other in case.rows
+        if one.sort == other.sort == "record"
+        and (one.name, one.place[0]) == (other.name, other.place[0])
+        and one.place[1] < other.place[1]
+    }
     by_id = {row.id: row for row in case.rows}
     edges = set()
     complete = all(lossy.sort != "record" for lossy in case.lossy)
     for row in case.rows:
-        if row.kind == "consumer" and not _message(row) and complete:  # it handled one of its topic's: not before the first
-            topic = [r for r in case.rows if r.sort == "record" and r.name == row.attributes.get("messaging.destination.name")]
+        if (
+            row.kind == "consumer" and not _message(row) and complete
+        ):  # it handled one of its topic's: not before the first
+            topic = [
+                r
+                for r in case.rows
+                if r.sort == "record" and r.name == row.attributes.get("messaging.destination.name")
+            ]
             edges |= {(min(topic, key=lambda r: r.place).id, row.id)} if topic else set()
         edges |= {(source, row.id) for source in (row.parent, *row.links) if source in by_id}
         for other in case.rows:
@@ -267,12 +287,10 @@ def causes(case: "Case") -> "Closure":
                     edges.add((row.id, other.id))
                 if row.kind == "producer" and other.sort == "record":
                     edges.add((row.id, other.id))
-            if row.sort == other.sort == "record" and row.name == other.name and row.place[0] == other.place[0]:
-                if row.place[1] < other.place[1]:
-                    edges.add((row.id, other.id))
+    edges |= offsets if mixed else set()
     while more := {(a, d) for a, b in edges for c, d in edges if b == c} - edges:
         edges |= more
-    pairs = [(by_id[a], by_id[b]) for a, b in sorted(edges) if a != b]
+    pairs = [(by_id[a], by_id[b]) for a, b in sorted(edges | offsets) if a != b]
     return Closure(pairs, any(a == b for a, b in edges))
 
 
@@ -296,6 +314,6 @@ def wrong_clocks(case: "Case", known: "Closure") -> set[frozenset[str]]:
     out = set()
     for cause, effect in known.pairs:
         if cause.sort == effect.sort == "span" and cause.clock != effect.clock:
-            if cause.start - effect.start > case.uncertainty:  # type: ignore[operator]
-                out.add(frozenset((cause.clock, effect.clock)))
+            late = cause.start - effect.start > case.uncertainty  # type: ignore[operator]
+            out |= {frozenset((cause.clock, effect.clock))} if late else set()
     return out

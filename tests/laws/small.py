@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from tests.laws.oracle import Case, Happened, Impossible, Lossy, Row, Step, base_times
+from tests.laws.oracle import Impossible, base_times
+from tests.laws.oracle_case import Case, Happened, Lossy, Row, Step
 
 MS = 1_000_000
 STEPS: Mapping[str, Step] = {
@@ -161,13 +162,19 @@ def _record(rng: Random, id_: str, rows: list[Row], step: int) -> Row:
 
 
 def _move(rng: Random, step: int) -> Happened:
-    source, target = rng.choice((("new", "open"), ("new", "open"), ("open", "done"), ("open", "done"), ("open", "new"), ("new", "x")))
+    source, target = rng.choice(
+        (("new", "open"), ("new", "open"), ("open", "done"), ("open", "done"), ("open", "new"), ("new", "x"))
+    )
     return Happened(name="move", at=rng.randint(0, 7) * step * MS, attributes={"from": source, "to": target})
 
 
 def _attributes(rng: Random) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for name, values in (("n", ("", "", 1, 2, "many")), ("code", ("", "", "X", "X", "Y")), ("event_id", ("", "", "e", "f"))):
+    for name, values in (
+        ("n", ("", "", 1, 2, "many")),
+        ("code", ("", "", "X", "X", "Y")),
+        ("event_id", ("", "", "e", "f")),
+    ):
         value = rng.choice(values)
         if value != "":
             out[name] = value
@@ -227,7 +234,11 @@ def _apart(rng: Random) -> dict[str, Any]:
 
 
 def _where(rng: Random) -> tuple[tuple[str, str, Any], ...]:
-    return (rng.choice((("n", "lt", 2), ("n", "ge", 2), ("code", "eq", "X"), ("n", "exists", True), ("code", "exists", False))),)
+    return (
+        rng.choice(
+            (("n", "lt", 2), ("n", "ge", 2), ("code", "eq", "X"), ("n", "exists", True), ("code", "exists", False))
+        ),
+    )
 
 
 def _rule(rng: Random, kind: str) -> dict[str, Any]:
@@ -248,7 +259,10 @@ def _rule(rng: Random, kind: str) -> dict[str, Any]:
     elif kind == "leads_to":
         rule = {**_apart(rng), "within": rng.choice((None, limit(), limit()))}
         early = rule["within"] is None or rule["within"] > 3 * MS
-        rule |= {"not_before": rng.choice((None, None, 3 * MS)) if early else None, "same": rng.choice(((), (), ("n",)))}
+        rule |= {
+            "not_before": rng.choice((None, None, 3 * MS)) if early else None,
+            "same": rng.choice(((), (), ("n",))),
+        }
     elif kind == "timeout":
         rule = {**_apart(rng), "cancelled_by": _point(rng)}
         others = {name for p in (rule["step"], rule["then"]) for name in STEPS[p.split()[-1]].names}

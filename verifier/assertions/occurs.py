@@ -111,7 +111,9 @@ class Occurs(Rule):
             ]
         return []
 
-    def _groups(self, flow: BoundFlow) -> tuple[list[tuple[str, tuple[Occurrence, ...]]], list[tuple[Occurrence, Finding]]]:
+    def _groups(
+        self, flow: BoundFlow
+    ) -> tuple[list[tuple[str, tuple[Occurrence, ...]]], list[tuple[Occurrence, Finding]]]:
         """Occurrences by their values of `for_each`, and those whose values can't be read, each with a finding."""
         groups: dict[str, list[Occurrence]] = {}
         blind: list[tuple[Occurrence, Finding]] = []

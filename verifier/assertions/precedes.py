@@ -7,7 +7,7 @@ without n of them) before it. That no such a exists is an absence up to b.
 from typing import ClassVar
 
 from verifier.assertions import Example, assertion
-from verifier.binding import BoundFlow, PointOf
+from verifier.binding import BoundFlow, Occurrence, PointOf
 from verifier.clock import Order
 from verifier.shape import Point, Rule, Times, split_point
 from verifier.verdict import Absence, Finding, Misordered, Missing, Result, Unreadable
@@ -61,7 +61,9 @@ class Precedes(Rule):
             *(flow.evidence(first, a.of) for a, order in orders if order.answer != "yes"),
         )
         edge = split_point(self.first)[0]
-        perhaps = [PointOf(Occurrence(step=first, of=m.of), "end" if edge == "end" else "start") for m in flow.maybes[first]]
+        perhaps = [
+            PointOf(Occurrence(step=first, of=m.of), "end" if edge == "end" else "start") for m in flow.maybes[first]
+        ]
         counted = possible + sum(flow.before(a, b).answer != "no" for a in perhaps) < wanted  # even with all of them
         absence = Absence(steps=(first,), until_ns=flow.settled_ns(b, (first,)), but_maybes=counted)
         if possible >= wanted:

@@ -188,7 +188,7 @@ def _when(flow: BoundFlow, p: PointOf) -> tuple[int, int]:
 
 
 def _settled(flow: BoundFlow, end_ns: int) -> int:
-    """When all that lies before the end of a scope has been seen: while the flow is open, another clock may be behind."""
+    """When all before the end of a scope has been seen: while the flow is open, another clock may be behind."""
     return end_ns if flow.closed else end_ns + flow.clocks.uncertainty_ns
 
 
