@@ -154,7 +154,7 @@ EXCUSES = {
     "no records": "propagates looks at what was given: without any records it speaks of spans alone (no sentence yet)",
     "under way": "test_laws: what has begun and isn't yet exported, no cut of a file can know of",
 }
-"""The classes of differences that the design asks for, each with its sentence; the last two are about final verdicts."""
+"""The classes of differences that the design asks for, each with its sentence; the last two are of final verdicts."""
 
 
 def _excuse(case: Case, said: str, told: Answer) -> str:
