@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench break format docs clean
+.PHONY: help setup demo test bench break oracle format docs clean
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -51,6 +51,9 @@ bench: setup ## spans per second, memory, cost of import (some minutes)
 break: setup ## break each kind's code and each law's build on purpose; what goes unnoticed is listed
 	@$(BIN)/python -m tests.breaking.broken_builds
 	@$(BIN)/python -m tests.breaking.break_kinds
+
+oracle: setup ## judge against the oracle on 100,000 random cases (half an hour)
+	@$(BIN)/python -m tests.laws.differential --cases 100000 --seed 0 --jobs 2
 
 format: setup ## format, and mend what can be mended by itself
 	@$(BIN)/ruff check --quiet --fix-only $(OURS)
