@@ -33,6 +33,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
             "shape",
             "flows",
             "clock",
+            "diagnosis",
             "verdict",
             "sketch",
             "sketch.*",
@@ -53,7 +54,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "flowview": ("flowview",),
     },
     3: {
-        "engine": ("engine", "engine.*"),
+        "engine": ("engine", "engine.*", "engine.diagnose.*"),
         "specfile": ("specfile", "speccheck", "specmeaning", "specschema", "specwords", "specyaml"),
     },
     4: {"run": ("run",)},

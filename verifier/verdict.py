@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from verifier.clock import Interval, Order
+from verifier.diagnosis import Diagnosis, Repair, Witness
 from verifier.flows import Stray
 from verifier.shape import Scalar
 from verifier.spans import Loss, Observation, Value
@@ -238,7 +239,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A finding with what follows from it: the verdict, the premises that it took, why it isn't final."""
+    """A finding with what follows from it: the verdict, the premises that it took, why it isn't final.
+
+    `witness` is there where the flow was diagnosed.
+    """
 
     finding: Finding
     verdict: Verdict
@@ -246,6 +250,7 @@ class Judged:
     reason: str | None = None
     settled_by: str | None = None
     due_ns: int | None = None
+    witness: Witness | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,11 +265,12 @@ class AssertionVerdict:
     premises: tuple[str, ...] = ()
     excused: tuple[Evidence, ...] = ()
     due_ns: int | None = None
+    repair: Repair | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowVerdict:
-    """One flow under one shape; `shape` and `verdict` None: no shape applies to it."""
+    """One flow under one shape; `shape` and `verdict` None: no shape applies to it. `diagnosis` where it was made."""
 
     shape: str | None
     name: str
@@ -282,6 +288,7 @@ class FlowVerdict:
     due_ns: int | None = None
     assertions: tuple[AssertionVerdict, ...] = ()
     losses: tuple[Loss, ...] = ()
+    diagnosis: Diagnosis | None = None
 
     def explain(self) -> str:
         """What was found, in words; plain text at 80 columns."""
