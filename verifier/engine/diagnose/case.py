@@ -7,6 +7,8 @@ premises and facts; and whether two findings are the same.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
+from verifier.binding import BoundFlow, bind
+from verifier.clock import Clocks
 from verifier.engine.judge import Setting, as_of, judge
 from verifier.engine.plan import Plan
 from verifier.flows import Flow, Member, Row, sort_key
@@ -60,6 +62,13 @@ class Case:
         """The rows that had been seen at the moment of judging, by time."""
         return tuple(m.row for m in as_of(self.flow, self.setting.sight.at_ns).members)
 
+    @property
+    def lossy(self) -> bool:
+        """Whether some evidence of the flow may be lost."""
+        sight = self.setting.sight
+        losses = (*sight.losses, *self.verdict.losses)
+        return not (sight.assume.spans and sight.assume.records) or any(loss.demotes for loss in losses)
+
     def rule(self, number: int) -> Rule:
         """The rule of that number."""
         return self.plan.shape.assertions[number]
@@ -71,6 +80,24 @@ class Case:
         plan = replace(self.plan, shape=some, ids=tuple(self.plan.ids[n] for n in numbers))
         outcome = judge(plan, flow, self.setting, given=self.facts)
         return outcome.verdict.assertions if outcome is not None else ()
+
+    def bound(self, flow: Flow) -> BoundFlow:
+        """Another flow with the shape's steps bound in it."""
+        rows = [m.row for m in (*flow.members, *flow.shared)]
+        sight = self.setting.sight
+        bound = BoundFlow(
+            shape=self.plan.shape,
+            flow=flow,
+            clocks=Clocks(
+                rows=rows,
+                uncertainty_ns=self.setting.uncertainty_ns,
+                jumps=self.setting.jumps,
+                records_complete=sight.records_complete,
+            ),
+            opened_ns=min((Observation(row=r).first_ns for r in rows), default=sight.from_ns),
+            given=self.facts,
+        )
+        return bind(bound)
 
     def with_rows(self, rows: Iterable[Row]) -> Flow:
         """The flow with only these rows, as they are here: a parent that is left out is not said to be lost."""
