@@ -68,7 +68,7 @@ class Repair:
 
 
 CauseSort = Literal[
-    "failed", "silent", "cut_off", "died", "duplicated", "changed", "clock", "missing", "extra", "swapped", "moved"
+    "failed", "silent", "died", "duplicated", "changed", "clock", "missing", "extra", "swapped", "moved"
 ]
 
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from verifier.clock import UNCERTAINTY_NS, jumps_of
 from verifier.engine.complete import Sight, odd_times, parse_assume, sampled, silent_gaps
+from verifier.engine.diagnose import Case, diagnosed
 from verifier.engine.judge import Outcome, Setting, as_of, judge
 from verifier.engine.plan import Plan, groups, names_of, plan
 from verifier.engine.remarks import absent, cycles, hidden, known_key, unheard
@@ -115,13 +116,14 @@ def check(
     clock_jumps: Sequence[str] = (),
     uncertainty: str | None = None,
     strict: bool = False,
+    max_explained: int = 10,
     progress: Progress | None = None,
     stdin: BinaryIO | None = None,
 ) -> Report:
     """Judges every flow of the sources by every shape.
 
     `flows` and `correlation_ids` narrow down which flows; `at` is the moment it is judged as of: "end" (the last
-    observation), "+26h" after it, or an ISO time. Raises UsageError, SpecError or SourceError; never for a flow.
+    observation), "+26h" after it, or an ISO time; `max_explained` in how many flows a broken rule is diagnosed. Raises UsageError, SpecError or SourceError; never for a flow.
     """
     from verifier import __version__
 
@@ -155,6 +157,8 @@ def check(
     tally = _Tally(strict=strict)
     tally.early = at_ns < evidence.last_ns
     _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)
+    if any(f.verdict is Verdict.VIOLATED for f in tally.flows):
+        tally.flows = _explained(tally, most=max_explained)
     return tally.report(evidence, sight, assumed=str(assumed), version=__version__)
 
 
@@ -187,6 +191,7 @@ class _Tally:
     strict: bool
     early: bool = False
     flows: list[FlowVerdict] = field(default_factory=list)
+    cases: list[Case | None] = field(default_factory=list)  # of each flow that a shape judged
     notes: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
@@ -197,8 +202,10 @@ class _Tally:
     applied: set[str] = field(default_factory=set)
     expected: dict[str, None] = field(default_factory=dict)
 
-    def add(self, one: Plan, outcome: Outcome, sight: Sight) -> None:
+    def add(self, case: Case, outcome: Outcome) -> None:
+        one, sight = case.plan, case.setting.sight
         name = one.shape.shape
+        self.cases.append(case)
         visible = [s for s in one.expected if sight.shows(one.shape.steps[s])]
         self.flows.append(outcome.verdict)
         self.fired |= {f"{name}:{i}" for i in outcome.fired}
@@ -269,8 +276,11 @@ def _judge_all(
         outcomes = [(one, judge(one, flow, setting, given=given.get(key))) for one in plans]
         for one, outcome in outcomes:
             if outcome is not None:
-                tally.add(one, outcome, setting.sight)
+                facts = given.get(key, {})
+                case = Case(plan=one, flow=flow, setting=setting, given=facts, verdict=outcome.verdict)
+                tally.add(case, outcome)
         if all(outcome is None for _, outcome in outcomes):
+            tally.cases.append(None)
             tally.flows.append(
                 FlowVerdict(
                     shape=None,
@@ -286,6 +296,12 @@ def _judge_all(
             )
         if progress is not None and n % 64 == 0:
             progress("judging", n, len(chosen))
+
+
+def _explained(tally: _Tally, *, most: int) -> list[FlowVerdict]:
+    """The verdicts, those of the first flows of each broken rule with their diagnosis."""
+    told = iter(diagnosed([case for case in tally.cases if case is not None], most=most))
+    return [flow if case is None else next(told) for flow, case in zip(tally.flows, tally.cases, strict=True)]
 
 
 def _chosen(

@@ -71,6 +71,7 @@ def check(
             load_all(shapes),
             params=dict(pair(p) for p in params),
             uncertainty=_clocks(ctx),
+            max_explained=max_explained,
             progress=progress,
             **options,
         )

@@ -14,7 +14,7 @@ from verifier.engine.plan import Plan
 from verifier.flows import Flow, Member, Row, sort_key
 from verifier.shape import Rule, Scalar
 from verifier.spans import Observation
-from verifier.verdict import AssertionVerdict, Evidence, Finding, FlowVerdict, Judged, Verdict
+from verifier.verdict import AssertionVerdict, Evidence, Finding, FlowVerdict, Judged, Unproven, Verdict
 
 MOST_ROWS_JUDGED = 40_000
 """How many rows are judged again for one flow, in all: the work of a diagnosis is bounded, whatever the flow is."""
@@ -68,6 +68,18 @@ class Case:
         sight = self.setting.sight
         losses = (*sight.losses, *self.verdict.losses)
         return not (sight.assume.spans and sight.assume.records) or any(loss.demotes for loss in losses)
+
+    def holds(self, rule: AssertionVerdict) -> bool:
+        """Whether the rule holds now: as far as it can in a flow that is not over, or with evidence that may be lost.
+
+        A rule that no longer applies (its trigger was taken out) does not hold by that.
+        """
+        if rule.verdict is Verdict.SATISFIED:
+            return True
+        if rule.verdict is Verdict.PENDING:
+            return any(r.verdict is Verdict.PENDING for r in self.verdict.assertions)
+        unproven = rule.verdict is Verdict.INCONCLUSIVE and all(isinstance(j.finding, Unproven) for j in rule.findings)
+        return unproven and self.lossy
 
     def rule(self, number: int) -> Rule:
         """The rule of that number."""

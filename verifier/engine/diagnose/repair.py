@@ -15,7 +15,7 @@ from verifier.engine.diagnose.candidates import every, likely
 from verifier.engine.diagnose.case import Budget, Case
 from verifier.engine.diagnose.edits import applied
 from verifier.flows import Row
-from verifier.verdict import AssertionVerdict, Unproven, Verdict
+from verifier.verdict import AssertionVerdict, Verdict
 
 MOST_EDITS = 8
 MOST_OF_A_RULE = 6_000
@@ -40,18 +40,6 @@ class Search:
             return None
         rules = self.case.again(self.case.with_rows(rows), (self.number,))
         return rules[0] if rules else None
-
-    def holds(self, rule: AssertionVerdict) -> bool:
-        """Whether the rule holds now: as far as it can in a flow that is not over, or with evidence that may be lost.
-
-        A rule that no longer applies (its trigger was taken out) does not hold by that.
-        """
-        if rule.verdict is Verdict.SATISFIED:
-            return True
-        if rule.verdict is Verdict.PENDING:
-            return any(r.verdict is Verdict.PENDING for r in self.case.verdict.assertions)
-        unproven = rule.verdict is Verdict.INCONCLUSIVE and all(isinstance(j.finding, Unproven) for j in rule.findings)
-        return unproven and self.case.lossy
 
     def edits(self, rows: tuple[Row, ...], rule: AssertionVerdict, *, all_of_them: bool) -> Iterator[Edit]:
         """The edits to try on these rows, each once."""
@@ -111,9 +99,9 @@ def _one(search: Search, rows: tuple[Row, ...], rule: AssertionVerdict) -> Repai
                 return best
             search.tried.append((edit, judged))
             left = _wrong(judged)
-            if left < before or search.holds(judged):
-                search.helped.append((0 if search.holds(judged) else left, edit))
-            if search.holds(judged) and best is None:
+            if left < before or search.case.holds(judged):
+                search.helped.append((0 if search.case.holds(judged) else left, edit))
+            if search.case.holds(judged) and best is None:
                 best = Repair(edits=(edit,))
                 if all_of_them:
                     break
@@ -130,7 +118,7 @@ def _two(search: Search, rows: tuple[Row, ...]) -> Repair | None:
                 judged = search.judged(applied(changed, (other,), shape))
                 if judged is None:
                     return None
-                if search.holds(judged):
+                if search.case.holds(judged):
                     return Repair(edits=(edit, other))
     return None
 
@@ -146,7 +134,7 @@ def _more(search: Search, rows: tuple[Row, ...], rule: AssertionVerdict) -> Repa
             judged = search.judged(applied(rows, (edit,), shape))
             if judged is None:
                 break
-            if search.holds(judged):
+            if search.case.holds(judged):
                 return Repair(edits=(*edits, edit), least=False)
             if judged.verdict is Verdict.VIOLATED and (best is None or _wrong(judged) < best[0]):
                 best = (_wrong(judged), edit, judged)
