@@ -49,7 +49,8 @@ class Witness:
     """The smallest set of observations that alone, with the premises and these facts, gives the same finding.
 
     `rows` are whole, as they were read; `drawn` are the same without what doesn't matter, to be drawn and pasted.
-    `guilty` are the ids of the drawn rows that the finding points at; `neighbours` the moves before and after.
+    `guilty` are the ids of the drawn rows that the finding points at; `neighbours` the moves before and after. It was
+    judged as of `at_ns`.
     """
 
     rows: tuple[Row, ...] = ()
@@ -57,6 +58,7 @@ class Witness:
     guilty: tuple[RowId, ...] = ()
     neighbours: tuple[Observation, ...] = ()
     facts: Mapping[str, Scalar] = field(default_factory=dict)
+    at_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +69,7 @@ class Repair:
     least: bool = True
 
 
-CauseSort = Literal[
-    "failed", "silent", "died", "duplicated", "changed", "clock", "missing", "extra", "swapped", "moved"
-]
+CauseSort = Literal["failed", "silent", "duplicated", "changed", "missing", "extra", "swapped", "moved"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class Cause:
     """What may have happened: with these `edits` undone, the findings that it `explains` (rule, number) are gone.
 
     `explains` of `among` findings of the flow. `of` is the observation that tells of it, `message` what it says.
-    `since_ns` is from when on; `apart_ns` how far a clock is off; `steps` are what lacks because of it.
+    `since_ns` is from when on; `steps` are what lacks because of it.
     """
 
     sort: CauseSort
@@ -89,7 +89,6 @@ class Cause:
     of: Observation | None = None
     message: str | None = None
     since_ns: int | None = None
-    apart_ns: int | None = None
     steps: tuple[str, ...] = ()
 
 

@@ -8,10 +8,12 @@ or a terminal: control characters are written out, long values elided in the mid
     story      a flow, as plain text
 """
 
+from verifier.wording.causes import cause, edit, explains, follows, nearest, repair
 from verifier.wording.findings import basis, expected, headline, observed, title
 from verifier.wording.story import (
     absence,
     account,
+    explained,
     flow_headline,
     loss,
     pending,
@@ -21,30 +23,58 @@ from verifier.wording.story import (
     witness,
     worst_first,
 )
-from verifier.wording.text import LONGEST, WIDTH, Row, between, clean, count, duration, layout, moment, value, wrap
+from verifier.wording.text import (
+    LONGEST,
+    VERBATIM,
+    WIDTH,
+    Row,
+    between,
+    clean,
+    count,
+    duration,
+    layout,
+    moment,
+    value,
+    wrap,
+)
+from verifier.wording.why import however, let, mark, origin, sketch, then
 
 __all__ = [
     "LONGEST",
+    "VERBATIM",
     "WIDTH",
     "Row",
     "absence",
     "account",
     "basis",
     "between",
+    "cause",
     "clean",
     "count",
     "duration",
+    "edit",
     "expected",
+    "explained",
+    "explains",
     "flow_headline",
+    "follows",
     "headline",
+    "however",
     "layout",
+    "let",
     "loss",
+    "mark",
     "moment",
+    "nearest",
     "observed",
+    "origin",
     "pending",
+    "repair",
     "size",
+    "sketch",
     "story",
     "stray",
+    "then",
     "title",
     "value",
     "witness",

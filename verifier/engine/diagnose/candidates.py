@@ -351,5 +351,3 @@ def _legal(bound: BoundFlow, rule: Rule, finding: Illegal) -> Iterator[Edit]:
         for source, targets in machine.moves.items():
             if finding.target in targets and source != "*":
                 yield _changed(bound, move, by.from_, finding.source, source)
-
-

@@ -120,9 +120,7 @@ class Case:
         mine = [row for row in given if row.id not in shared]
         return replace(
             self.flow,
-            members=tuple(
-                replace(known[r.id], row=r) if r.id in known else Member(row=r, why="own") for r in mine
-            ),
+            members=tuple(replace(known[r.id], row=r) if r.id in known else Member(row=r, why="own") for r in mine),
             shared=tuple(replace(shared[r.id], row=r) for r in given if r.id in shared),
             orphans=tuple(r for r in given if r.id in orphans),
         )

@@ -33,9 +33,7 @@ MOST_TOGETHER = 12
 FIRST: Sequence[CauseSort] = (
     "failed",
     "duplicated",
-    "died",
     "changed",
-    "clock",
     "swapped",
     "moved",
     "missing",
@@ -362,9 +360,7 @@ def _value(case: Case, bound: BoundFlow, finding: Mismatch) -> list[Cause]:
         to = common(bound, name)
         rows = [e.of.row for e in finding.evidence]
         return [_at_hop(case, bound, name, rows, None, to)] if to is not None else []
-    ways = [(finding.seen, finding.expected)] + (
-        [(finding.expected, finding.seen)] if finding.how == "changed" else []
-    )
+    ways = [(finding.seen, finding.expected)] + ([(finding.expected, finding.seen)] if finding.how == "changed" else [])
     out = []
     for bad, good in ways:
         rows = [r for r in case.rows if (v := own(r, names)) is not None and canonical(v) == canonical(bad)]
@@ -392,9 +388,7 @@ def _at_hop(case: Case, bound: BoundFlow, name: str, rows: Sequence[Row], bad: o
         for r in rows
     )
     o = Observation(row=first)
-    return Cause(
-        sort="changed", edits=edits, step=step_of(bound, o), service=first.service, of=o, since_ns=o.first_ns
-    )
+    return Cause(sort="changed", edits=edits, step=step_of(bound, o), service=first.service, of=o, since_ns=o.first_ns)
 
 
 def _traces(case: Case, bound: BoundFlow, found: dict[Key, Judged]) -> list[Cause]:

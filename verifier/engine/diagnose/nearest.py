@@ -13,8 +13,9 @@ from verifier.binding import Occurrence
 from verifier.diagnosis import Nearest
 from verifier.engine.diagnose.case import Case
 from verifier.shape import Scalar, points_of
+from verifier.spans import Observation, Value, own
 from verifier.values import canonical
-from verifier.verdict import Verdict
+from verifier.verdict import Mismatch, Verdict
 
 MOST_COMPARED = 40
 """With how many flows that passed a broken one is compared."""
@@ -76,12 +77,34 @@ def difference(case: Case, best: Profile) -> Nearest:
         missing=tuple(c for c in counts if c[1] < c[2]),
         extra=tuple(c for c in counts if c[1] > c[2]),
         order=tuple(p for p in _turned(mine, best) if set(p) <= _asked(case))[:MOST_ORDERS],
-        values=tuple(
-            (name, mine.facts.get(name), best.facts.get(name))
-            for name in sorted({*mine.facts, *best.facts})
-            if canonical(mine.facts.get(name)) != canonical(best.facts.get(name))
-        ),
+        values=(*_carried(case, best), *_facts(mine, best)),
     )
+
+
+def _facts(mine: Profile, best: Profile) -> tuple[tuple[str, Value, Value], ...]:
+    return tuple(
+        (name, mine.facts.get(name), best.facts.get(name))
+        for name in sorted({*mine.facts, *best.facts})
+        if canonical(mine.facts.get(name)) != canonical(best.facts.get(name))
+    )
+
+
+def _carried(case: Case, best: Profile) -> tuple[tuple[str, Value, Value], ...]:
+    """The values of attributes that a finding says are wrong, by time."""
+    names = {
+        j.finding.attribute: None
+        for rule in case.verdict.assertions
+        for j in rule.findings
+        if isinstance(j.finding, Mismatch) and j.verdict is Verdict.VIOLATED
+    }
+    return tuple((name, _values(case, name), _values(best.case, name)) for name in names)
+
+
+def _values(case: Case, attribute: str) -> Value:
+    names = case.plan.shape.attributes.get(attribute, (attribute,))
+    rows = sorted(case.rows, key=lambda r: Observation(row=r).first_ns)
+    found = {canonical(v): v for r in rows if (v := own(r, names)) is not None}
+    return tuple(found.values()) if len(found) != 1 else next(iter(found.values()))
 
 
 def _asked(case: Case) -> set[str]:

@@ -10,8 +10,8 @@ the rule says something else. What doesn't matter of them is left out of `drawn`
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from verifier.engine.diagnose.case import Budget, Case, about, name_of, same
 from verifier.diagnosis import Witness
+from verifier.engine.diagnose.case import Budget, Case, about, name_of, same
 from verifier.flows import Row, RowId, sort_key
 from verifier.spans import Observation, Record, Span, Value, message_ids
 from verifier.verdict import Illegal, Judged, Missing
@@ -47,6 +47,7 @@ def witness_of(case: Case, number: int, found: Judged, budget: Budget) -> Witnes
         guilty=tuple(new.id for old, new in zip(plain, drawn, strict=True) if old.id in guilty),
         neighbours=_neighbours(case, found),
         facts=case.facts,
+        at_ns=case.setting.sight.at_ns,
     )
 
 
@@ -109,6 +110,8 @@ def _lessen(row: Row, ids: set[RowId]) -> list[Callable[[Row], Row]]:
         ways += [_without(path) for path in _paths(row.value)]
         return ways
     ways = [lambda r: replace(r, trace_state="", kind="unspecified"), lambda r: replace(r, attributes={})]
+    if row.status == "ok":
+        ways.append(lambda r: replace(r, status="unset"))
     ways += [lambda r: replace(r, links=()), lambda r: replace(r, resource={})]
     if row.parent not in ids:
         ways.append(lambda r: replace(r, parent_span_id=None))
