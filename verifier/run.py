@@ -123,7 +123,8 @@ def check(
     """Judges every flow of the sources by every shape.
 
     `flows` and `correlation_ids` narrow down which flows; `at` is the moment it is judged as of: "end" (the last
-    observation), "+26h" after it, or an ISO time; `max_explained` in how many flows a broken rule is diagnosed. Raises UsageError, SpecError or SourceError; never for a flow.
+    observation), "+26h" after it, or an ISO time; `max_explained` in how many flows a broken rule is diagnosed.
+    Raises UsageError, SpecError or SourceError; never for a flow.
     """
     from verifier import __version__
 

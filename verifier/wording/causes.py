@@ -134,14 +134,11 @@ def _value_changed(cause: Cause) -> str:
 
 def _folded(edits: Sequence[Edit]) -> list[str]:
     """Each edit in words; those that set one value to another together."""
-    out: list[str] = []
     alike: dict[tuple[object, ...], list[Edit]] = {}
     for n, one in enumerate(edits):
         values = (one.attribute, value(one.seen), value(one.value)) if one.sort == "changed" else n
         alike.setdefault((one.sort, values), []).append(one)
-    for group in alike.values():
-        out.append(edit(group[0]) + (f" and {len(group) - 1} more" if len(group) > 1 else ""))
-    return out
+    return [edit(group[0]) + (f" and {len(group) - 1} more" if len(group) > 1 else "") for group in alike.values()]
 
 
 def edit(edit: Edit) -> str:

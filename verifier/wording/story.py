@@ -66,8 +66,8 @@ def flow_headline(flow: FlowVerdict) -> str:
     if flow.reason:
         return clean(flow.reason, most=None)
     told = causes.groups(flow) if flow.verdict is Verdict.VIOLATED and flow.diagnosis is not None else []
-    if told and told[0][0] is not None:
-        cause, ((_, judged), *_) = told[0]
+    if told and (cause := told[0][0]) is not None:
+        judged = told[0][1][0][1]
         likely = f"; likely cause: {causes.cause(cause)}" if _adds(cause, judged) else ""
         return clean(f"{headline(judged)}{likely}", most=None)
     for rule in flow.assertions:
@@ -174,8 +174,8 @@ def _full(rule: AssertionVerdict, judged: Judged, cause: Cause | None) -> list[R
         at = " at ".join(clean(part) for part in (finding.step, finding.service) if part)
         rows += [("Step", at)] if at else []
     rows += [("Let", text) for text in _bounded(why.let(finding), MOST_EVIDENCE)]
-    said = (("Then", why.then(finding)), ("However", why.however(judged)))
-    rows += [(label, text) for label, text in said if text]
+    sentences = (("Then", why.then(finding)), ("However", why.however(judged)))
+    rows += [(label, text) for label, text in sentences if text]
     if cause is not None:
         more = causes.follows(cause)
         said = f"likely one ({causes.explains(cause)}): {causes.cause(cause)}"

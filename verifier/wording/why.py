@@ -120,7 +120,7 @@ def sketch(judged: Judged) -> str | None:
     for row in witness.drawn:
         if row.id in witness.guilty:
             events = isinstance(row, Span) and row.events and judged.finding.evidence[-1].of.event is not None
-            marks[(*row.id, 0) if events and isinstance(row, Span) else row.id] = said  # type: ignore[index]
+            marks[(*row.id, 0) if events and isinstance(row, Span) else row.id] = said
     spans = [row for row in witness.drawn if isinstance(row, Span)]
     records = [row for row in witness.drawn if isinstance(row, Record)]
     origin_ns = origin(judged)
@@ -143,8 +143,8 @@ def mark(finding: Finding) -> str:
     match finding:
         case Missing(state=str()):
             said = f"stays at {finding.state}"
-        case Missing(seen=(int(), int()), before=None):
-            said = f"{finding.step} occurs {_times(str(finding.seen[0]))}, expected {finding.wanted}"
+        case Missing(seen=(int(low), _), before=None):
+            said = f"{finding.step} occurs {_times(str(low))}, expected {finding.wanted}"
         case Missing(before=str()):
             said = f"no {finding.step} before it"
         case Missing():
@@ -152,8 +152,8 @@ def mark(finding: Finding) -> str:
             said = f"no {listed((*finding.instead, finding.step or 'answer'), 'and no')} followed{within}"
         case Unexpected(step=None):
             said = "failed"
-        case Unexpected(seen=(int(), int())):
-            said = f"{finding.step} occurs {_times(str(finding.seen[0]))}, expected {finding.wanted}"
+        case Unexpected(seen=(int(low), _)):
+            said = f"{finding.step} occurs {_times(str(low))}, expected {finding.wanted}"
         case Unexpected(after=str()):
             said = f"after {finding.after}"
         case Unexpected(before=str()):

@@ -7,12 +7,13 @@ believed: each is judged.
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from itertools import pairwise
 
 from verifier.binding import BoundFlow
 from verifier.diagnosis import Edit
 from verifier.engine.diagnose.edits import common, fulfilling, invented
-from verifier.shape import Condition, Machine, Rule, duration_ns, points_of, split_point
-from verifier.spans import Observation, Record, Span, Value
+from verifier.shape import Condition, Machine, Rule, Scalar, duration_ns, points_of, split_point
+from verifier.spans import Observation, Span, Value
 from verifier.values import plain
 from verifier.verdict import Early, Finding, Illegal, Late, Mismatch, Misordered, Missing, Unexpected
 
@@ -82,7 +83,7 @@ def every(bound: BoundFlow, rule: Rule) -> Iterator[Edit]:
     for machine in _machines(bound, rule):
         for source, targets in machine.moves.items():
             for target in targets:
-                said = {machine.moves_by.from_: source, machine.moves_by.to: target}
+                said: dict[str, Value] = {machine.moves_by.from_: source, machine.moves_by.to: target}
                 for at_ns in times:
                     yield _in(bound, rule, machine.moves_by.step, at_ns, None, said)
                 for o in seen:
@@ -104,7 +105,7 @@ def moments(bound: BoundFlow, rule: Rule, steps: list[str]) -> list[int]:
     out: dict[int, None] = {}
     for t in points:
         out |= dict.fromkeys((t - NEAR_NS, t + NEAR_NS, t - slack, t + slack))
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in pairwise(points):
         out[(a + b) // 2] = None
     for t in points:
         for limit in limits:
@@ -138,12 +139,12 @@ def _machines(bound: BoundFlow, rule: Rule) -> list[Machine]:
     return [bound.shape.machines[name]] if isinstance(name, str) and name in bound.shape.machines else []
 
 
-def _conditions(rule: Rule) -> list[tuple[str, object]]:
-    out: list[tuple[str, object]] = []
+def _conditions(rule: Rule) -> list[tuple[str, Condition | Scalar]]:
+    out: list[tuple[str, Condition | Scalar]] = []
     for name in ("where", "then", "else_"):
         value = getattr(rule, name, None)
         if isinstance(value, Mapping):
-            out += list(value.items())
+            out += [(name, c) for name, c in value.items() if isinstance(c, Condition | bool | int | float | str)]
     return out
 
 
@@ -248,7 +249,7 @@ def _missing(bound: BoundFlow, rule: Rule, finding: Missing) -> Iterator[Edit]:
 
 
 def _causes(o: Observation) -> Observation | None:
-    return o if o.event is None and (isinstance(o.row, Span) or isinstance(o.row, Record)) else None
+    return o if o.event is None else None
 
 
 def _moved_on(bound: BoundFlow, rule: Rule, finding: Missing) -> Iterator[Edit]:
@@ -298,7 +299,7 @@ def _valued(bound: BoundFlow, rule: Rule, finding: Mismatch) -> Iterator[Edit]:
     name = finding.attribute
     wanted: list[Value] = []
     if finding.how == "condition":
-        wanted = [fulfilling(c, finding.seen) for n, c in _conditions(rule) if n == name and _condition(c)]
+        wanted = [fulfilling(c, finding.seen) for n, c in _conditions(rule) if n == name]
     elif finding.how == "changed":
         wanted = [finding.expected]
     else:
@@ -309,10 +310,6 @@ def _valued(bound: BoundFlow, rule: Rule, finding: Mismatch) -> Iterator[Edit]:
             yield _changed(bound, o, name, finding.seen, value)
     for o in reversed(rows):
         yield _out(bound, o)
-
-
-def _condition(c: object) -> bool:
-    return isinstance(c, Condition | bool | int | float | str)
 
 
 def _timed(bound: BoundFlow, rule: Rule, finding: Late | Early) -> Iterator[Edit]:

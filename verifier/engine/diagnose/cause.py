@@ -14,14 +14,14 @@ from itertools import islice
 
 from verifier.binding import BoundFlow
 from verifier.diagnosis import Cause, CauseSort, Edit, Repair
-from verifier.engine.diagnose.candidates import likely, step_of
+from verifier.engine.diagnose.candidates import likely
 from verifier.engine.diagnose.case import Budget, Case, gone
-from verifier.engine.diagnose.edits import applied, common
+from verifier.engine.diagnose.edits import applied
 from verifier.engine.diagnose.nearest import Profile
-from verifier.flows import Row
-from verifier.spans import Observation, Record, Span, message_ids, own
+from verifier.engine.diagnose.told import of_edit, told
+from verifier.spans import Observation, Span
 from verifier.values import canonical
-from verifier.verdict import AssertionVerdict, Finding, Judged, Mismatch, Missing, Verdict
+from verifier.verdict import AssertionVerdict, Finding, Judged, Missing, Verdict
 
 MOST_CANDIDATES = 120
 """How many candidates are judged for one flow."""
@@ -64,7 +64,7 @@ def causes_of(
     if not found:
         return (), False
     bound = case.bound(case.with_rows(case.rows))
-    candidates = _distinct((*_told(case, bound, found), *_of_edits(case, repairs, helped)))
+    candidates = _distinct((*told(case, bound, tuple(j.finding for j in found.values())), *_of_edits(repairs, helped)))
     capped = len(candidates) > MOST_CANDIDATES
     tried: list[Tried] = []
     for cause in candidates[:MOST_CANDIDATES]:
@@ -175,11 +175,9 @@ def _with_what_follows(
         if t.cause.sort in ("missing", "failed") and len(t.cause.edits) == 1 and t.cause.explains:
             key = (t.cause.sort, t.cause.step, first.value, None if first.of is None else first.of.id)
             roots[key] = min(roots.get(key, t), t, key=lambda x: rank.of(x, set(found)))
-    out: list[Tried] = []
-    for root in sorted(roots.values(), key=lambda t: rank.of(t, set(found)))[:MOST_ROOTS]:
-        if len(root.cause.explains) < len(found) or root.breaks:
-            out.append(_followed(case, root, found, budget))
-    return out
+    best = sorted(roots.values(), key=lambda t: rank.of(t, set(found)))[:MOST_ROOTS]
+    some = [root for root in best if len(root.cause.explains) < len(found) or root.breaks]
+    return [_followed(case, root, found, budget) for root in some]
 
 
 def _followed(case: Case, root: Tried, found: dict[Key, Judged], budget: Budget) -> Tried:
@@ -254,7 +252,7 @@ def _key(e: Edit) -> tuple[object, ...]:
 # ---- candidates
 
 
-def _of_edits(case: Case, repairs: Sequence[Repair], helped: Sequence[Edit]) -> list[Cause]:
+def _of_edits(repairs: Sequence[Repair], helped: Sequence[Edit]) -> list[Cause]:
     """Single edits that helped, and whole repairs; of insertions of one step only some moments."""
     out: list[Cause] = []
     times: dict[tuple[object, ...], int] = defaultdict(int)
@@ -262,154 +260,12 @@ def _of_edits(case: Case, repairs: Sequence[Repair], helped: Sequence[Edit]) -> 
         what = (edit.sort, edit.step, None if edit.of is None else edit.of.id)
         times[what] += 1
         if times[what] <= 6:
-            out.append(_of_edit(edit))
+            out.append(of_edit(edit))
     out += [
-        replace(_of_edit(r.edits[0]), edits=r.edits)
+        replace(of_edit(r.edits[0]), edits=r.edits)
         for r in repairs
         if len(r.edits) > 1 and len({e.sort for e in r.edits}) == 1
     ]
-    return out
-
-
-def _of_edit(edit: Edit) -> Cause:
-    sort: CauseSort = edit.sort
-    message = edit.of.row.status_message if edit.of is not None and isinstance(edit.of.row, Span) else None
-    return Cause(
-        sort=sort,
-        edits=(edit,),
-        step=edit.step,
-        service=edit.service,
-        of=edit.of,
-        message=message or None,
-        since_ns=edit.when_ns,
-        steps=(edit.step,) if edit.step and sort == "missing" else (),
-    )
-
-
-def _told(case: Case, bound: BoundFlow, found: dict[Key, Judged]) -> list[Cause]:
-    """What the evidence tells of itself."""
-    out: list[Cause] = []
-    for row in case.rows:
-        if isinstance(row, Span) and row.status == "error":
-            o = Observation(row=row)
-            out.append(_of_edit(Edit(sort="failed", of=o, step=step_of(bound, o), service=row.service)))
-    out += _repeated(case, bound)
-    for judged in found.values():
-        if isinstance(judged.finding, Mismatch):
-            out += _value(case, bound, judged.finding)
-    out += _traces(case, bound, found)
-    return out
-
-
-def _repeated(case: Case, bound: BoundFlow) -> list[Cause]:
-    """Rows that say what an earlier one said, each with all that followed from it."""
-    out: list[Cause] = []
-    seen: dict[tuple[object, ...], Row] = {}
-    for row in sorted(case.rows, key=lambda r: (Observation(row=r).first_ns, r.id)):
-        said = _said(row)
-        first = seen.setdefault(said, row)
-        if first is row:
-            continue
-        ids = set(message_ids(row)) - set(message_ids(first))
-        gone_too = [
-            r
-            for r in case.rows
-            if r is not first
-            and (r is row or row.id in bound.clocks.ancestors(r) or ids & set(message_ids(r)))
-            and r.id not in bound.clocks.ancestors(row)
-        ]
-        edits = tuple(
-            Edit(sort="extra", of=o, step=step_of(bound, o), service=r.service)
-            for r in gone_too
-            for o in (Observation(row=r),)
-        )
-        o = Observation(row=row)
-        out.append(
-            Cause(
-                sort="duplicated",
-                edits=edits,
-                step=step_of(bound, o),
-                service=row.service,
-                of=o,
-                since_ns=o.first_ns,
-            )
-        )
-    return out
-
-
-def _said(row: Row) -> tuple[object, ...]:
-    """What a row says, without what is new each time: ids of the message, times."""
-    if isinstance(row, Record):
-        data = row.value.get("data")
-        return (row.topic, canonical(data) if data else str(row.id))
-    of = own(row, ("event_id", "messaging.message.id"))
-    if of is None and not row.attributes:
-        return row.id
-    new = ("event_id", "messaging.message.id", "traceparent")
-    kept = {k: v for k, v in row.attributes.items() if k not in new and "offset" not in k}
-    return (row.service, row.name, row.status, canonical(kept))
-
-
-def _value(case: Case, bound: BoundFlow, finding: Mismatch) -> list[Cause]:
-    """The value as it was before, on every row that carries the other one; and the other way round."""
-    name = finding.attribute
-    names = bound.shape.attributes.get(name, (name,))
-    if finding.how == "condition":
-        return []
-    if finding.how == "lost":
-        to = common(bound, name)
-        rows = [e.of.row for e in finding.evidence]
-        return [_at_hop(case, bound, name, rows, None, to)] if to is not None else []
-    ways = [(finding.seen, finding.expected)] + ([(finding.expected, finding.seen)] if finding.how == "changed" else [])
-    out = []
-    for bad, good in ways:
-        rows = [r for r in case.rows if (v := own(r, names)) is not None and canonical(v) == canonical(bad)]
-        if finding.how == "not_allowed":
-            allowed = good if isinstance(good, tuple) else ()
-            good = common(bound, name, [v for v in allowed if isinstance(v, str | int | float | bool)])
-        if rows:
-            out.append(_at_hop(case, bound, name, rows, bad, good))
-    return out
-
-
-def _at_hop(case: Case, bound: BoundFlow, name: str, rows: Sequence[Row], bad: object, good: object) -> Cause:
-    ids = {r.id for r in rows}
-    first = min(rows, key=lambda r: (bool(bound.clocks.ancestors(r) & ids), Observation(row=r).first_ns, r.id))
-    edits = tuple(
-        Edit(
-            sort="changed",
-            of=Observation(row=r),
-            step=step_of(bound, Observation(row=r)),
-            service=r.service,
-            attribute=name,
-            seen=bad,  # type: ignore[arg-type]
-            value=good,  # type: ignore[arg-type]
-        )
-        for r in rows
-    )
-    o = Observation(row=first)
-    return Cause(sort="changed", edits=edits, step=step_of(bound, o), service=first.service, of=o, since_ns=o.first_ns)
-
-
-def _traces(case: Case, bound: BoundFlow, found: dict[Key, Judged]) -> list[Cause]:
-    """All rows of a trace that some finding points at, taken out: they may be of another flow."""
-    pointed = {e.of.row.id[0] for j in found.values() for e in j.finding.evidence if isinstance(e.of.row, Span)}
-    out: list[Cause] = []
-    for trace in sorted(pointed)[:8]:
-        rows = [r for r in case.rows if (r.trace_id if isinstance(r, Span) else (r.parent or ("",))[0]) == trace]
-        if 1 < len(rows) < len(case.rows) / 2:
-            first = Observation(row=rows[0])
-            edits = tuple(Edit(sort="extra", of=Observation(row=r), service=r.service) for r in rows)
-            out.append(
-                Cause(
-                    sort="extra",
-                    edits=edits,
-                    step=step_of(bound, first),
-                    service=first.row.service,
-                    of=first,
-                    since_ns=first.first_ns,
-                )
-            )
     return out
 
 
@@ -436,7 +292,7 @@ def _silent(case: Case, tried: Sequence[Tried], found: dict[Key, Judged], budget
 
 
 def _speaker(case: Case, step: str | None) -> str | None:
-    return case.plan.shape.steps[step].service if step in case.plan.shape.steps else None
+    return case.plan.shape.steps[step].service if step is not None and step in case.plan.shape.steps else None
 
 
 def _together(case: Case, service: str, budget: Budget) -> tuple[Edit, ...]:

@@ -70,7 +70,8 @@ def _put(rows: dict[Any, Row], o: Observation, changed: Observation) -> None:
         rows[o.row.id] = changed.row
         return
     row = rows[o.row.id]
-    assert isinstance(row, Span) and changed.event is not None
+    assert isinstance(row, Span)
+    assert changed.event is not None
     events = (*row.events[: o.index], changed.event, *row.events[o.index + 1 :])
     rows[row.id] = replace(row, events=events)
 
@@ -207,17 +208,17 @@ def _values(bound: BoundFlow, rule: Rule, step: str, at_ns: int, after: Observat
     """What an occurrence of the step would say: what the step asks for, what the flow says everywhere, who it is."""
     wanted = bound.shape.steps[step]
     out: dict[str, Value] = {}
-    for attribute in wanted.identity:
-        out[attribute] = {"is": f"{UNSEEN} {at_ns}"} if attribute == "data" else f"{UNSEEN}-{at_ns}"
+    for name in wanted.identity:
+        out[name] = {"is": f"{UNSEEN} {at_ns}"} if name == "data" else f"{UNSEEN}-{at_ns}"
     for attribute, condition in wanted.where.items():
         out[attribute] = fulfilling(condition, None)
     for each in bound.shape.assertions:
-        attribute = getattr(each, "attribute", None)
-        if isinstance(attribute, str) and each.kind == "propagates":
-            out[attribute] = common(bound, attribute, getattr(each, "one_of", ()))
-    for attribute in (*getattr(rule, "same", ()), *getattr(rule, "for_each", ())):
+        carried = getattr(each, "attribute", None)
+        if isinstance(carried, str) and each.kind == "propagates":
+            out[carried] = common(bound, carried, getattr(each, "one_of", ()))
+    for paired in (*getattr(rule, "same", ()), *getattr(rule, "for_each", ())):
         if after is not None:
-            out[attribute] = bound.value(after, attribute).value
+            out[paired] = bound.value(after, paired).value
     return {k: v for k, v in out.items() if v is not None and k != ""}
 
 
@@ -233,7 +234,7 @@ def common(bound: BoundFlow, attribute: str, allowed: Sequence[Scalar] = ()) -> 
 
 
 def fulfilling(condition: Condition | Scalar, seen: Value) -> Value:
-    """A value that fulfils a condition, the nearest to `seen` that is easily found; None for one that must be absent."""
+    """A value that fulfils a condition, the nearest to `seen` that is easily found; None: it must be absent."""
     if not isinstance(condition, Condition):
         return condition
     if condition.exists is False:

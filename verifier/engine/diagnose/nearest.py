@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from verifier.binding import Occurrence
 from verifier.diagnosis import Nearest
@@ -124,7 +125,7 @@ def _turned(a: Profile, b: Profile) -> list[tuple[str, str]]:
     slack = a.case.setting.uncertainty_ns
     out: list[tuple[str, str]] = []
     steps = [s for s in a.times if s in b.times]
-    for x, y in zip(steps, steps[1:], strict=False):
+    for x, y in pairwise(steps):
         if a.times[y] - a.times[x] > slack and b.times[x] - b.times[y] > slack:
             out.append((x, y))
     return out

@@ -9,6 +9,7 @@ the rule says something else. What doesn't matter of them is left out of `drawn`
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from verifier.diagnosis import Witness
 from verifier.engine.diagnose.case import Budget, Case, about, name_of, same
@@ -106,18 +107,17 @@ def bare(rows: Sequence[Row], gives: Gives) -> list[Row]:
 def _lessen(row: Row, ids: set[RowId]) -> list[Callable[[Row], Row]]:
     """Ways to take something off a row, the most at once first."""
     if isinstance(row, Record):
-        ways: list[Callable[[Row], Row]] = [lambda r: replace(r, headers=()), lambda r: replace(r, key=None)]
-        ways += [_without(path) for path in _paths(row.value)]
-        return ways
-    ways = [lambda r: replace(r, trace_state="", kind="unspecified"), lambda r: replace(r, attributes={})]
-    if row.status == "ok":
-        ways.append(lambda r: replace(r, status="unset"))
-    ways += [lambda r: replace(r, links=()), lambda r: replace(r, resource={})]
-    if row.parent not in ids:
-        ways.append(lambda r: replace(r, parent_span_id=None))
+        return [_less(headers=()), _less(key=None), *(_without(path) for path in _paths(row.value))]
+    ways = [_less(trace_state="", kind="unspecified"), _less(attributes={}), _less(links=()), _less(resource={})]
+    ways += [_less(status="unset")] if row.status == "ok" else []
+    ways += [_less(parent_span_id=None)] if row.parent not in ids else []
     ways += [_without_attribute(name) for name in sorted(row.attributes)]
     ways += [_without_of_event(n, name) for n, event in enumerate(row.events) for name in sorted(event.attributes)]
     return ways
+
+
+def _less(**fields: Any) -> Callable[[Row], Row]:
+    return lambda row: replace(row, **fields)
 
 
 def _paths(value: Value, front: str = "") -> list[str]:
@@ -183,12 +183,12 @@ def apart(rows: Sequence[Row]) -> list[Row]:
 
     Traces count from 1, as in a sketch.
     """
-    ids = {row.id: row for row in rows if isinstance(row, Span)}
+    ids: dict[RowId, Span] = {row.id: row for row in rows if isinstance(row, Span)}
     traces: dict[RowId, str] = {}
     for row in rows:
         if isinstance(row, Span):
             traces.setdefault(_root(row, ids).id, f"{len(traces) + 1:032x}")
-    trace = {i: traces[_root(span, ids).id] for i, span in ids.items()}
+    trace: dict[RowId, str] = {i: traces[_root(span, ids).id] for i, span in ids.items()}
     return [_moved(row, trace) for row in rows]
 
 
