@@ -57,7 +57,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "engine": ("engine", "engine.*", "engine.diagnose.*"),
         "specfile": ("specfile", "speccheck", "specmeaning", "specschema", "specwords", "specyaml"),
     },
-    4: {"run": ("run",)},
+    4: {"run": ("run",), "mutate": ("mutate", "mutate.*")},
     5: {"cli": ("cli", "commands", "commands.*", "config", "progress")},
 }
 FOUND_BY_NAME = ("assertions.*", "reports.*", "commands.*", "cli")  # nobody imports them by a statement
