@@ -13,7 +13,7 @@ from verifier.sketch.signs import LOST, MARK, NAME, ORIGIN_NS, TOKEN, UNITS, esc
 from verifier.spans import Attributes, Record, Span, SpanId, Value
 
 _PLAIN = re.compile(r"\w[\w./:-]*")  # services, topics and instances that need no quotes
-_BLANK = re.compile(r"(?<=[^ ]) (?=[^ ])")
+_BLANK = re.compile(r"(?<=[^ ]) (?=[^ \\])")
 _Thing = TypeVar("_Thing", Span, Record)
 
 
@@ -68,14 +68,18 @@ def render(
 
 
 def _broken(text: str, width: int | None, *, rest: str) -> Iterator[str]:
-    """The row in lines of at most `width`, broken at single blanks; a part that has none stays as long as it is."""
+    """The row in lines of at most `width`, broken at single blanks; inside a word only if it is longer than a line."""
     while width is not None and len(text) > width:
-        blanks = [m.start() for m in _BLANK.finditer(text, len(rest) + 1)]
-        cut = max((n for n in blanks if n <= width - 2), default=min(blanks, default=0))
+        cut = max((m.start() for m in _BLANK.finditer(text, len(rest) + 1, width - 1)), default=0)
+        if cut:
+            yield f"{text[:cut]} \\"
+            text = rest + text[cut + 1 :]
+            continue
+        cut = next((n for n in range(width - 2, len(rest) + 1, -1) if " " not in text[n - 1 : n + 1]), 0)
         if not cut:
             break
         yield f"{text[:cut]} \\"
-        text = rest + text[cut + 1 :]
+        text = f"{rest}\\{text[cut:]}"
     yield text
 
 

@@ -55,12 +55,14 @@ def parse(text: str) -> Sketch:
 
 
 def _whole(text: str) -> Iterator[tuple[int, str]]:
-    """Each row with the number of its first line; one that ends in a blank and a backslash goes on in the next line."""
+    """Each row with the number of its first line; one that ends in a blank and a backslash goes on in the next line,
+    without the blank if that begins with a backslash."""
     begun, start = "", 0
     for number, line in enumerate(text.split("\n"), 1):
         part = line.rstrip(" \t\r")
         if begun:
-            part, number = f"{begun} {part.strip(' ')}", start
+            more = part.strip(" ")
+            part, number = begun + (more[1:] if more.startswith("\\") else f" {more}"), start
         if part.endswith(" \\") and not part.lstrip().startswith("#"):
             begun, start = part[:-2], number
             continue
