@@ -709,7 +709,7 @@ def test_long_rows_go_on_in_the_next_line(width: int) -> None:
     text = (
         'shop : POST /orders/{id}/lines @ 0..12ms "no  such \\\\ order" $kind=server path=\\x a="b  c" z=\\\n'
         "  * moved @ 3ms from=new to=very/long/name/without/any/blank/in/it/that/is/longer/than/a/line/of/a/terminal\n"
-        "[orders.placed 0:17] @ 13ms data.text=\"# no comment, and a long text that has to be broken\"\n"
+        '[orders.placed 0:17] @ 13ms data.text="# no comment, and a long text that has to be broken"\n'
     )
     sketch = parse(text)
     drawn = render(sketch.spans, sketch.records, width=width)

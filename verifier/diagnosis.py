@@ -69,7 +69,9 @@ class Repair:
     least: bool = True
 
 
-CauseSort = Literal["failed", "silent", "duplicated", "changed", "missing", "extra", "swapped", "moved"]
+CauseSort = Literal[
+    "failed", "silent", "duplicated", "changed", "clock", "paused", "missing", "extra", "swapped", "moved"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

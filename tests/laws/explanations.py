@@ -22,18 +22,18 @@ from pathlib import Path
 from tests.laws import loss_matrix as matrix
 from verifier import wording
 from verifier.diagnosis import Cause
+from verifier.engine.complete import Sight
 from verifier.engine.diagnose import Case as Judging
 from verifier.engine.judge import Setting
-from verifier.engine.plan import plan
-from verifier.engine.complete import Sight
-from verifier.flows import RowId
-from verifier.mutate import Mutation
-from verifier.verdict import FlowVerdict, Report
+from verifier.engine.plan import names_of, plan
+from verifier.flows import RowId, gather
+from verifier.mutate import Mutation, applied
+from verifier.verdict import FlowVerdict
 
 WANTED = 0.95
 LATER = "+27h"
 """As of when mutants are judged: by then nothing is awaited any more, so that what lacks is violated."""
-TIMES = frozenset({"moved", "swapped"})
+TIMES = frozenset({"moved", "swapped", "paused", "clock"})
 FITS: Mapping[str, frozenset[str]] = {
     # kind of mutation: sorts of causes that may speak of a row that it touched
     "publish_again": frozenset({"duplicated", "extra"}),
@@ -44,6 +44,7 @@ FITS: Mapping[str, frozenset[str]] = {
     "delay_rest": TIMES,
     "swap": TIMES,
     "shift_clock": TIMES,
+    "shift_clock_far": TIMES,
     "change_value": frozenset({"changed", "extra"}),
     "remove_value": frozenset({"changed", "extra"}),
     "empty_value": frozenset({"changed", "extra"}),
@@ -100,7 +101,7 @@ def explained(batch: matrix.Batch, kinds: Sequence[str], every: int = 1) -> Tall
         tally.violated[mutation.kind] += 1
         causes = flow.diagnosis.causes if flow.diagnosis is not None else ()
         first = causes[0] if causes else None
-        lost = _lost(report, batch, mutation, steps)
+        lost = _lost(batch, mutation, steps)
         if first is not None and own(mutation, first, lost):
             tally.right[mutation.kind] += 1
         else:
@@ -137,13 +138,16 @@ def _steps(capture: str, key: str) -> Mapping[RowId, frozenset[str]]:
     return {i: frozenset(steps) for i, steps in found.items()}
 
 
-def _lost(
-    report: Report, batch: matrix.Batch, mutation: Mutation, steps: Mapping[RowId, frozenset[str]]
-) -> frozenset[str]:
-    """The steps of rows that the mutation took away, changed or cut off from the flow."""
-    away = set(mutation.gone)
-    away |= {s.row.id for s in report.strays}
-    return frozenset(step for i in away for step in steps.get(i, ()))
+def _lost(batch: matrix.Batch, mutation: Mutation, steps: Mapping[RowId, frozenset[str]]) -> frozenset[str]:
+    """The steps of rows that the mutation took away, changed, or led into another flow or none."""
+    evidence, shape = matrix._evidence(batch.case.capture), matrix._shapes()[0]
+    spans, records = applied(mutation, evidence.spans, evidence.records)
+    unique = ({s.id: s for s in spans}.values(), {r.id: r for r in records}.values())
+    flows = gather(*unique, correlation=shape.flow, attributes=names_of(shape)).flows
+    still = {m.row.id for m in flows[batch.key].members} if batch.key in flows else set()
+    away = set(mutation.gone) | {i for i in steps if i not in still}
+    lost = frozenset(step for i in away for step in steps.get(i, ()))
+    return lost | ({"by_teacher", "by_timeout"} if "confirmation" in lost else frozenset())  # either: one record
 
 
 def _miss(batch: matrix.Batch, mutation: Mutation, flow: FlowVerdict, cause: Cause | None) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from verifier.diagnosis import Cause, Edit, Nearest, Repair
 from verifier.spans import Observation, Record
 from verifier.verdict import AssertionVerdict, Finding, FlowVerdict, Judged, Unexpected, Verdict
-from verifier.wording.text import clean, count, listed, moment, value
+from verifier.wording.text import clean, count, duration, listed, moment, value
 
-TOLD = ("failed", "duplicated", "silent")
+TOLD = ("failed", "duplicated", "silent", "paused", "clock")
 """Causes that say more than a finding's title: they stand in the first line too."""
 Explained = tuple[AssertionVerdict, Judged]
 
@@ -32,8 +32,6 @@ def cause(cause: Cause) -> str:
         case "missing":
             move = f" from {value(cause.edits[0].value).replace(' -> ', ' to ')}" if cause.edits[0].value else ""
             said = f"{cause.step}{move} lacks{who}"
-        case "extra" if len(cause.edits) > 1:
-            said = f"the {len(cause.edits)} rows around {_name(cause.of)} seem to be of another flow"
         case "extra":
             said = f"{cause.step or _name(cause.of)} at {_at(cause.since_ns)} is one too many{who}"
         case "swapped":
@@ -41,6 +39,13 @@ def cause(cause: Cause) -> str:
             said = f"{one.step or _name(one.of)} and {one.other_step or _name(one.other)} came in the wrong order"
         case "moved":
             said = f"{cause.step or _name(cause.of)} came too {_late(cause)}, at {_at(cause.since_ns)}{who}"
+        case "paused":
+            by = cause.edits[0].when_ns - (cause.edits[0].at_ns or 0)
+            said = f"{cause.step or _name(cause.of)} came {_about(by)} late{who}"
+            said += ", and what followed with it" if len(cause.edits) > 1 else ""
+        case "clock":
+            by = (cause.edits[0].at_ns or 0) - cause.edits[0].when_ns
+            said = f"the clock of {clean(cause.service or '')} is {_about(abs(by))} {'slow' if by > 0 else 'fast'}"
         case "silent":
             since = f" after {_at(cause.since_ns)}" if cause.since_ns is not None else ""
             said = f"nothing was seen of {clean(cause.service or 'a service')}{since}: {listed(cause.steps)} lack"
@@ -114,6 +119,11 @@ def _shows(finding: Finding, cause: Cause) -> bool:
     if cause.sort == "failed":
         return mine and not isinstance(finding, Unexpected)
     return mine or (cause.step is not None and finding.step == cause.step)
+
+
+def _about(ns: int) -> str:
+    """A time span to a tenth of a second."""
+    return f"about {duration(round(ns, -8) if ns >= 10**8 else ns)}"
 
 
 def _late(cause: Cause) -> str:

@@ -240,6 +240,7 @@ def _missing(bound: BoundFlow, rule: Rule, finding: Missing) -> Iterator[Edit]:
             yield from _inserted(bound, rule, step, max(edge, trigger.last_ns), _causes(trigger))
             yield from _inserted(bound, rule, step, edge, _causes(trigger))
             for o in _observations(bound, [step]):
+                yield from _moves(bound, trigger, o.first_ns, later=False)
                 yield from _moves(bound, o, trigger.last_ns, later=True)
                 yield from _swapped(bound, o, [trigger])
         for at_ns in moments(bound, rule, relevant(bound, rule)):

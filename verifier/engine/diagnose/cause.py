@@ -4,7 +4,7 @@ In: a `Case`, the repairs of its rules and the edits that helped. Out: `Cause`s,
 for findings that those before it don't explain. Every one of them was judged: all rules of the flow, with its edits.
 
 Candidates are single edits of repairs, and what the evidence tells of itself: an attempt that failed, a message that
-came twice, a value that changed at one hop, a service that fell silent, rows of one trace too many, a flow cut off.
+came twice, a value that changed at one hop, a pause, a clock that is off, a service that fell silent.
 """
 
 from collections import defaultdict
@@ -34,6 +34,8 @@ FIRST: Sequence[CauseSort] = (
     "failed",
     "duplicated",
     "changed",
+    "clock",
+    "paused",
     "swapped",
     "moved",
     "missing",
@@ -140,9 +142,9 @@ class _Rank:
         """What explains most and breaks nothing; then fewer edits, the sort, and the earliest hop."""
         cause = t.cause
         explained = len(todo & set(cause.explains))
-        edits = 1 if cause.sort in ("failed", "duplicated", "changed") else len(cause.edits)
+        edits = 1 if cause.sort in ("failed", "duplicated", "changed", "paused", "clock") else len(cause.edits)
         when = min((e.when_ns for e in cause.edits), default=0)
-        hop = self.hop(cause.step) if cause.sort == "missing" else 0
+        hop = self.hop(cause.step) if cause.sort == "missing" else _early(cause)
         return (t.breaks - explained, t.breaks, edits, FIRST.index(cause.sort), hop, len(cause.edits), when)
 
     def hop(self, step: str | None) -> int:
@@ -150,6 +152,12 @@ class _Rank:
         places = [n for n, name in enumerate(self.hops) if name == step]
         nth = self.seen.get(step or "", 0)
         return places[min(nth, len(places) - 1)] if places else len(self.hops)
+
+
+def _early(cause: Cause) -> int:
+    """1 for what is said to have come too early: things are late more often."""
+    at_ns = cause.edits[0].at_ns
+    return int(cause.sort == "moved" and at_ns is not None and at_ns > cause.edits[0].when_ns)
 
 
 def _folded(tried: Sequence[Tried], left: set[Key], rank: _Rank) -> tuple[Cause, ...]:

@@ -1,10 +1,11 @@
 """What the evidence tells of itself: candidates for a cause that need no guess.
 
 In: a `Case`, its steps bound, its findings. Out: `Cause`s, not yet judged: an attempt that failed, a message that came
-twice with all that followed, a value that changed at one hop, rows of one trace that seem to be of another flow.
+twice with all that followed, a value that changed at one hop, a pause after which all came late, a clock that is off.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from verifier.binding import BoundFlow
 from verifier.diagnosis import Cause, CauseSort, Edit
@@ -14,7 +15,10 @@ from verifier.engine.diagnose.edits import common
 from verifier.flows import Row
 from verifier.spans import Observation, Record, Span, Value, message_ids, own
 from verifier.values import canonical
-from verifier.verdict import Finding, Mismatch
+from verifier.verdict import Finding, Late, Mismatch, Misordered, Missing, Unexpected
+
+LEAST_PAUSE_NS, MOST_PAUSES, NEAR_MS_NS = 500_000_000, 6, 1_000_000
+"""From how long on a pause is thought to be one, and how many of the longest are tried."""
 
 
 def told(case: Case, bound: BoundFlow, found: Sequence[Finding]) -> list[Cause]:
@@ -28,7 +32,8 @@ def told(case: Case, bound: BoundFlow, found: Sequence[Finding]) -> list[Cause]:
     for finding in found:
         if isinstance(finding, Mismatch):
             out += _value(case, bound, finding)
-    out += _traces(case, bound, found)
+    out += _pauses(case, bound, found)
+    out += _clock(case, bound)
     return out
 
 
@@ -57,7 +62,7 @@ def _repeated(case: Case, bound: BoundFlow) -> list[Cause]:
         o = Observation(row=row)
         out.append(
             Cause(
-                sort="duplicated",
+                sort="duplicated" if ids or isinstance(row, Span) else "extra",  # the same to the letter is harmless
                 edits=edits,
                 step=step_of(bound, o),
                 service=row.service,
@@ -122,25 +127,59 @@ def _at_hop(bound: BoundFlow, name: str, rows: Sequence[Row], bad: Value, good: 
     return Cause(sort="changed", edits=edits, step=step_of(bound, o), service=first.service, of=o, since_ns=o.first_ns)
 
 
-def _traces(case: Case, bound: BoundFlow, found: Sequence[Finding]) -> list[Cause]:
-    """All rows of a trace that some finding points at, taken out: they may be of another flow."""
-    pointed = {e.of.row.id[0] for finding in found for e in finding.evidence if isinstance(e.of.row, Span)}
+def _pauses(case: Case, bound: BoundFlow, found: Sequence[Finding]) -> list[Cause]:
+    """What came late with all that came after it, or with all that it caused: moved to right after what led to it."""
+    rows = sorted(case.rows, key=lambda r: (Observation(row=r).first_ns, r.id))
+    late = [f for f in found if isinstance(f, Late | Missing | Misordered | Unexpected)]
+    if not late:
+        return []
     out: list[Cause] = []
-    for trace in sorted(pointed)[:8]:
-        rows = [r for r in case.rows if (r.trace_id if isinstance(r, Span) else (r.parent or ("",))[0]) == trace]
-        if 1 < len(rows) < len(case.rows) / 2:
-            first = Observation(row=rows[0])
-            edits = tuple(Edit(sort="extra", of=Observation(row=r), service=r.service) for r in rows)
-            out.append(
-                Cause(
-                    sort="extra",
-                    edits=edits,
-                    step=step_of(bound, first),
-                    service=first.row.service,
-                    of=first,
-                    since_ns=first.first_ns,
-                )
-            )
+    begun = [Observation(row=r).first_ns for r in rows]
+    gaps = sorted(((b - a, n + 1) for n, (a, b) in enumerate(pairwise(begun))), reverse=True)
+    for gap, n in gaps[:MOST_PAUSES]:
+        if gap > LEAST_PAUSE_NS:
+            out.append(_late(bound, rows[n:], gap - LEAST_PAUSE_NS // 100))
+    ties: list[tuple[int, int]] = []
+    for n, row in enumerate(rows):
+        above = [Observation(row=r).first_ns for r in rows if r.id in bound.clocks.ancestors(row)]
+        if above and begun[n] - max(above) > LEAST_PAUSE_NS:
+            ties.append((begun[n] - max(above), n))
+    for gap, n in sorted(ties, reverse=True)[:MOST_PAUSES]:
+        caused = [r for r in rows if r is rows[n] or rows[n].id in bound.clocks.ancestors(r)]
+        out.append(_late(bound, caused, gap - LEAST_PAUSE_NS // 100))
+    return out
+
+
+def _late(bound: BoundFlow, rows: Sequence[Row], by_ns: int) -> Cause:
+    first = Observation(row=rows[0])
+    edits = tuple(
+        Edit(sort="moved", of=o, at_ns=o.first_ns - by_ns, step=step_of(bound, o), service=o.row.service)
+        for o in (Observation(row=r) for r in rows)
+    )
+    step, service = step_of(bound, first), first.row.service
+    return Cause(sort="paused", edits=edits, step=step, service=service, of=first, since_ns=first.first_ns)
+
+
+def _clock(case: Case, bound: BoundFlow) -> list[Cause]:
+    """A process whose clock is so far off that an effect begins before its cause: set right."""
+    off: dict[str, int] = {}
+    for row in case.rows:
+        for cause in case.rows:
+            if not (isinstance(row, Span) and isinstance(cause, Span) and bound.clocks.causes(cause, row)):
+                continue
+            by = cause.start_ns - row.start_ns
+            if by > bound.clocks.uncertainty_ns and row.service != cause.service:
+                off[row.service] = max(off.get(row.service, 0), by)
+                off[f"-{cause.service}"] = max(off.get(f"-{cause.service}", 0), by)
+    out: list[Cause] = []
+    for name, by in sorted(off.items()):
+        service, sign = name.removeprefix("-"), -1 if name.startswith("-") else 1
+        rows = [Observation(row=r) for r in case.rows if isinstance(r, Span) and r.service == service]
+        shift = sign * (by + NEAR_MS_NS)
+        edits = tuple(
+            Edit(sort="moved", of=o, at_ns=o.first_ns + shift, step=step_of(bound, o), service=service) for o in rows
+        )
+        out.append(Cause(sort="clock", edits=edits, service=service, of=rows[0], since_ns=rows[0].first_ns))
     return out
 
 
