@@ -36,9 +36,8 @@ def case_of(rows: Sequence[Row], rule: Rule) -> Case:
     flow = Flow(name="flow", key="1", members=tuple(Member(row=row, why="own") for row in unique))
     spans = [row for row in unique if isinstance(row, Span)]
     setting = Setting(sight=Sight(at_ns=at_ns, from_ns=ORIGIN_NS), jumps=jumps_of(spans, parse=duration_ns))
-    case = Case(
-        plan=plan(shape_of(rule)), flow=flow, setting=setting, verdict=outcome((), rule, premise="complete").verdict
-    )
+    nothing = outcome((), rule, premise="complete").verdict
+    case = Case(plan=plan(shape_of(rule)), flow=flow, setting=setting, verdict=nothing)
     return replace(case, verdict=replace(case.verdict, assertions=case.again(flow, (0,)), verdict=Verdict.VIOLATED))
 
 

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ BAD = [name for name, case in CASES.items() if case[3] == 1]
 def options(name: str) -> tuple[dict[str, str], str]:
     """(params, at) of a golden case."""
     words = shlex.split(CASES[name][2])
-    params = dict(w.split("=") for flag, w in zip(words, words[1:], strict=False) if flag == "--param")
-    at = next((w for flag, w in zip(words, words[1:], strict=False) if flag == "--at"), "end")
+    params = dict(w.split("=") for flag, w in pairwise(words) if flag == "--param")
+    at = next((w for flag, w in pairwise(words) if flag == "--at"), "end")
     return params, at
 
 

@@ -3,7 +3,7 @@
 In: tests/data/huleedu, every single mutation of the loss matrix. Out: of the mutants that are violated, how many times
 the first cause named is the mutation's own, by kind of mutation, and the misses grouped; exit code 1 below 95 %:
 
-    python -m tests.laws.explanations [--processes 2] [--batches 1] [--every 1] [--kind KIND]... [--misses 40] [--write FILE]
+    python -m tests.laws.explanations [--batches 1] [--every 1] [--kind KIND]... [--misses 40] [--write FILE]
 
 The mutation's own is a cause that speaks of a row that the mutation touched (changed, moved, put in), in a sort that
 fits it, or of a step that lacks because the mutation took its row away. `--write` prints some explanations in full.
@@ -153,7 +153,8 @@ def _lost(batch: matrix.Batch, mutation: Mutation, steps: Mapping[RowId, frozens
 def _miss(batch: matrix.Batch, mutation: Mutation, flow: FlowVerdict, cause: Cause | None) -> str:
     said = "no cause" if cause is None else f"{wording.cause(cause)} ({wording.explains(cause)})"
     rules = [r.id for r in flow.assertions if str(r.verdict) == "violated"]
-    return f"{batch.case.capture} {batch.key[:8]}: {mutation.what}\n        said: {said}\n        broken: {', '.join(rules)}"
+    where = f"{batch.case.capture} {batch.key[:8]}: {mutation.what}"
+    return f"{where}\n        said: {said}\n        broken: {', '.join(rules)}"
 
 
 def _one(item: tuple[matrix.Batch, Sequence[str], int]) -> Tally:

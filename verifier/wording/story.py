@@ -3,6 +3,7 @@
 In: verdicts, absences, losses, strays as data. Out: labelled lines, or plain text of 80 columns.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from verifier.clock import INFINITY_NS
@@ -15,7 +16,6 @@ from verifier.wording.findings import basis, expected, headline, observed
 from verifier.wording.text import Row, clean, count, from_to, layout, listed, moment
 
 MOST_FINDINGS, MOST_EVIDENCE, MOST_PREMISES = 5, 6, 6
-MOST_BLOCKS = 8
 
 
 def absence(absence: Absence) -> str:
@@ -105,18 +105,23 @@ def explained(flow: FlowVerdict, rules: frozenset[str] | None = None) -> list[li
     down which rules are told of.
     """
     blocks: list[list[Row]] = []
+    more: Counter[str] = Counter()
     for cause, found in causes.groups(flow):
         mine = [(rule, judged) for rule, judged in found if rules is None or rule.id in rules]
         if not mine:
             continue
         (rule, judged), *others = mine
+        if cause is None:
+            more[rule.id] += 1
+            if more[rule.id] > MOST_FINDINGS:
+                continue
         rows = _full(rule, judged, cause)
         also = [f"{r.id}{_place(r)}: {headline(j)}{_anomaly(j)}" for r, j in others]
         rows += [("Also", text) for text in _bounded(also, MOST_FINDINGS)]
         blocks.append(rows)
-    if len(blocks) > MOST_BLOCKS:
-        more = len(blocks) - MOST_BLOCKS
-        blocks = [*blocks[:MOST_BLOCKS], [("", f"and {count(more, 'more finding')}")]]
+    for name, n in more.items():
+        if n > MOST_FINDINGS:
+            blocks.append([("", f"and {count(n - MOST_FINDINGS, 'more finding')} of {name}")])
     if blocks and flow.diagnosis is not None:
         if flow.diagnosis.nearest is not None:
             blocks.append([("Passed", f"nearest flow that passed: {causes.nearest(flow.diagnosis.nearest)}")])
