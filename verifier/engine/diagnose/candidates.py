@@ -39,7 +39,8 @@ def likely(bound: BoundFlow, rule: Rule, finding: Finding) -> Iterator[Edit]:
         case Mismatch():
             yield from _valued(bound, rule, finding)
         case Misordered() if finding.evidence:
-            then, firsts = finding.evidence[0].of, [e.of for e in finding.evidence[1:]]
+            late = next((e for e in finding.evidence if e.role == split_point(finding.then)[1]), finding.evidence[0])
+            then, firsts = late.of, [e.of for e in finding.evidence if e is not late]
             yield from _swapped(bound, then, firsts)
             for first in firsts:
                 yield from _moves(bound, then, first.last_ns, later=True)

@@ -165,9 +165,10 @@ def _folded(tried: Sequence[Tried], left: set[Key], rank: _Rank) -> tuple[Cause,
     out: list[Cause] = []
     todo = set(left)
     while todo and len(out) < MOST_CAUSES:
-        best = min(tried, key=lambda t: rank.of(t, todo), default=None)
-        if best is None or not todo & set(best.cause.explains):
+        useful = [t for t in tried if todo & set(t.cause.explains)]
+        if not useful:
             break
+        best = min(useful, key=lambda t: rank.of(t, todo))
         out.append(best.cause)
         todo -= set(best.cause.explains)
     return tuple(out)

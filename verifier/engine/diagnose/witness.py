@@ -14,8 +14,9 @@ from typing import Any
 from verifier.diagnosis import Witness
 from verifier.engine.diagnose.case import Budget, Case, about, name_of, same
 from verifier.flows import Row, RowId, sort_key
+from verifier.shape import split_point
 from verifier.spans import Observation, Record, Span, Value, message_ids
-from verifier.verdict import Illegal, Judged, Missing
+from verifier.verdict import Illegal, Judged, Misordered, Missing
 
 Gives = Callable[[Sequence[Row]], bool]
 
@@ -221,6 +222,8 @@ def _guilty(found: Judged, rows: Sequence[Row]) -> set[RowId]:
     first = finding.evidence[-1] if isinstance(finding, Illegal) else finding.evidence[0]
     if finding.word in ("late", "early", "mismatch") and len(finding.evidence) > 1:
         first = finding.evidence[1]
+    if isinstance(finding, Misordered):
+        first = next((e for e in finding.evidence if e.role == split_point(finding.then)[1]), first)
     if isinstance(finding, Missing) and finding.state is not None:
         first = finding.evidence[0]
     return {first.of.row.id} & ids
