@@ -7,7 +7,7 @@ the edits made, but what happened nobody saw.
 from collections.abc import Sequence
 
 from verifier.diagnosis import Cause, Edit, Nearest, Repair
-from verifier.spans import Observation, Record
+from verifier.spans import Observation, Record, Value
 from verifier.verdict import AssertionVerdict, Finding, FlowVerdict, Judged, Unexpected, Verdict
 from verifier.wording.text import clean, count, duration, listed, moment, value
 
@@ -81,7 +81,7 @@ def nearest(nearest: Nearest) -> str:
         f"{step} {_often(there)} (here {_often(here)})" for step, here, there in (*nearest.missing, *nearest.extra)
     ]
     parts += [f"{second} before {first}" for first, second in nearest.order]
-    parts += [f"{clean(name)} is {value(there)} (here {value(here)})" for name, here, there in nearest.values]
+    parts += [f"{clean(name)} is {_values(there)} (here {_values(here)})" for name, here, there in nearest.values]
     same = "the same steps as often, in the same order, with the same facts"
     shown = parts[:MOST_DIFFERENCES] + (
         [f"{len(parts) - MOST_DIFFERENCES} more differences"] if len(parts) > MOST_DIFFERENCES else []
@@ -168,6 +168,11 @@ def edit(edit: Edit) -> str:
             return f"{clean(edit.service or '')} {_name(edit.of)} without its error".strip()
     to = "nothing" if edit.value is None else value(edit.value)
     return f"{clean(edit.attribute or '')} {to} instead of {value(edit.seen)} at {what}"
+
+
+def _values(seen: Value) -> str:
+    """One value, or several by time."""
+    return " then ".join(map(value, seen)) if isinstance(seen, tuple) else value(seen)
 
 
 def _often(times: int) -> str:
