@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench break oracle format docs clean
+.PHONY: help setup demo test explain bench break oracle format docs clean
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -44,6 +44,9 @@ test: setup ## every check: format, lint, types, tests with coverage
 	@$(BIN)/ruff check --quiet $(OURS)
 	@$(BIN)/mypy --no-error-summary verifier benchmarks docs/generate.py
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+
+explain: setup ## is the first cause named the right one? breaks good recorded batches in every way (some minutes)
+	@$(BIN)/python -m tests.laws.explanations
 
 bench: setup ## spans per second, memory, cost of import (some minutes)
 	@$(BIN)/python -m benchmarks.bench

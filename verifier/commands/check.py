@@ -73,6 +73,7 @@ def check(
             params=dict(pair(p) for p in params),
             uncertainty=_clocks(ctx),
             outages=(ctx.find_root().default_map or {}).get("outages") or (),
+            max_explained=max_explained,
             progress=progress,
             **options,
         )

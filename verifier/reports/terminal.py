@@ -218,9 +218,9 @@ def _explained(flow: FlowVerdict, *, width: int, budget: _Budget) -> Iterator[Li
     yield from _styled(wrap(wording.size(flow), first="  ", rest="  ", width=width))
     if flow.reason is not None:
         yield from _styled(wrap(clean(flow.reason, most=None), first="  ", rest="  ", width=width))
-    for rule in wrong:
+    for block in wording.explained(flow, frozenset(rule.id for rule in wrong)):
         yield "", ""
-        yield from _rows(wording.account(rule), STYLES[rule.verdict], width=width)
+        yield from _rows(block, STYLES[flow.verdict], width=width)
     for rows in _by_reason(unsure):
         yield "", ""
         yield from _rows(rows, STYLES[Verdict.INCONCLUSIVE], width=width)

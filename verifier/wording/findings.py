@@ -5,7 +5,7 @@ In: findings as data. Out: sentences; they claim no more than the verdict does.
 
 from collections.abc import Sequence
 
-from verifier.clock import INFINITY_NS, Interval, Order
+from verifier.clock import INFINITY_NS, Order
 from verifier.shape import split_point
 from verifier.spans import Observation, Record, Span, consumes
 from verifier.verdict import (
@@ -26,6 +26,7 @@ from verifier.verdict import (
     Verdict,
 )
 from verifier.wording import hops
+from verifier.wording.bounds import bound, came, jumped, limit, stopped
 from verifier.wording.hops import pointed
 from verifier.wording.text import between, clean, count, duration, listed, moment, value
 
@@ -43,10 +44,8 @@ def title(finding: Finding) -> str:
             return _misordered(finding)
         case Late() | Early():
             if not finding.certain and finding.doubt is None:
-                return clean(f"whether {_bound(finding)} can't be told: it took {between(finding.took)}", most=None)
-            said = (
-                f"{_came(finding)} {between(finding.took)} after {pointed(finding.first)}, expected {_limit(finding)}"
-            )
+                return clean(f"whether {bound(finding)} can't be told: it took {between(finding.took)}", most=None)
+            said = f"{came(finding)} {between(finding.took)} after {pointed(finding.first)}, expected {limit(finding)}"
         case Illegal():
             moved = f"{clean(finding.machine)} moved from {clean(finding.source)} to {clean(finding.target)}"
             said = f"{moved}, " + ("which is not allowed" if finding.state is None else f"but was at {finding.state}")
@@ -114,7 +113,7 @@ def expected(finding: Finding) -> str | None:
         case Misordered() if not _scoped(finding):
             said = f"{pointed(finding.first)} before {pointed(finding.then)}"
         case Late() | Early():
-            said = f"{pointed(finding.then)} {_limit(finding)} {'after' if isinstance(finding, Early) else 'of'} "
+            said = f"{pointed(finding.then)} {limit(finding)} {'after' if isinstance(finding, Early) else 'of'} "
             said += pointed(finding.first)
         case Illegal():
             to = listed(finding.allowed, "or") if finding.allowed else "no other state"
@@ -152,8 +151,8 @@ def observed(finding: Finding) -> str | None:
         case Misordered():
             said = _seen_order(finding)
         case Late() | Early():
-            said = f"{between(finding.took)}{_jumped(finding.jumped)}"
-            said += _stopped(finding.stopped) if isinstance(finding, Late) else ""
+            said = f"{between(finding.took)}{jumped(finding.jumped)}"
+            said += stopped(finding.stopped) if isinstance(finding, Late) else ""
         case Illegal():
             said = f"from {finding.source} to {finding.target} at {_time(finding, finding.evidence[-1:])}"
         case Detached():
@@ -310,32 +309,6 @@ def _wanted(finding: Missing) -> str:
         return f"{either}{by}"
     within = " after" if finding.limit_ns is None else f" within {duration(finding.limit_ns)} of"
     return f"{either}{within} {pointed(finding.since)}{by}"
-
-
-def _came(finding: Late | Early) -> str:
-    return f"{pointed(finding.then)} came"
-
-
-def _limit(finding: Late | Early) -> str:
-    return f"{'not before' if isinstance(finding, Early) else 'within'} {duration(finding.limit_ns)}"
-
-
-def _bound(finding: Late | Early) -> str:
-    if isinstance(finding, Early):
-        return f"{_came(finding)} no sooner than {duration(finding.limit_ns)} after {pointed(finding.first)}"
-    return f"{_came(finding)} within {duration(finding.limit_ns)} of {pointed(finding.first)}"
-
-
-def _jumped(jumped: Interval | None) -> str:
-    if jumped is None or jumped.hi == 0:
-        return ""
-    return f", of it {between(jumped)} advanced by the test clock"
-
-
-def _stopped(stopped: Interval | None) -> str:
-    if stopped is None or stopped.hi == 0:
-        return ""
-    return f", without {between(stopped)} of a declared outage"
 
 
 def _scope(finding: Unexpected) -> str:
