@@ -216,7 +216,8 @@ class World:
     def fulfils(self, o: Occurrence, attribute: str, operator: str, wanted: Any) -> bool:
         """Whether the condition holds; what can't be read as the condition's type decides nothing."""
         if self.times.each_for_itself and not self.read(o, attribute)[0] and not o.ghost:
-            return self._either(f"{attribute} {operator} {wanted} of {o.id}")
+            says = f"{attribute} {operator} {wanted} of {o.id}"
+            return self.decide(2, lambda n: f"{'' if n == 0 else 'not: '}{says}") == 0
         value = self.value(o, attribute)
         if operator == "exists":
             return (value is not ABSENT) == wanted
@@ -228,6 +229,8 @@ class World:
             key = (o.id, (attribute, operator, wanted))
             if key not in self._matches:
                 says = f"{attribute} {operator} {wanted} of {o.id}"
+            if self.times.each_for_itself:
+                return self.decide(2, lambda n: f"{'' if n == 0 else 'not: '}{says}") == 0
                 self._matches[key] = bool(self.decide(2, lambda n: f"{says} {'holds' if n else 'does not hold'}"))
             return self._matches[key]
         return {
@@ -320,7 +323,7 @@ class World:
         ids = [None if o.row is None else canonical(o.row.attributes.get("event_id")) for o in (one, other)]
         if one.row is None or other.row is None:
             return self._either(f"{one.id} and {other.id} handle one message")
-        if ids == [None, None]:
+        if None in ids:
             return one.name == other.name and self._either(f"{one.id} and {other.id} handle one message")
         return ids[0] == ids[1]
 

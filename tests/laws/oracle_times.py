@@ -193,11 +193,10 @@ class PairTimes:
             low, high = self._stamped(i, j)
             if i in self.owner and j in self.owner:
                 one, other = self.owner[i], self.owner[j]
-                started = i.endswith((".start", ".at"))
-                if (one, other) in self.causes and started:
+                if (one, other) in self.causes and i == start(one):
                     high = min(high, -1)
                     low = low if low <= high else -FAR
-                if (other, one) in self.causes and j.endswith((".start", ".at")):
+                if (other, one) in self.causes and j == start(other):
                     low = max(low, 1)
                     high = high if low <= high else FAR
             self.pairs[i, j], self.pairs[j, i] = [low, high], [-high, -low]

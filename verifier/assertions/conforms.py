@@ -139,7 +139,7 @@ class Conforms(Rule):
         state, last = machine.initial, None
         for move in moves:
             if move.source != state and _allowed(machine, move):
-                until = flow.clocks.when(_start(move)).hi
+                until = flow.settled_ns(PointOf(move.of), (step,))
                 findings.append(
                     self._illegal(flow, machine, move, state, (Absence(steps=(step,), until_ns=until),), last)
                 )
@@ -207,7 +207,7 @@ class Conforms(Rule):
                     flow.evidence(f"{entered.source} -> {entered.target}", entered.of),
                     flow.evidence(f"{left.source} -> {left.target}", left.of),
                 ),
-                absences=(Absence(steps=(step,), until_ns=flow.clocks.when(_start(left)).hi),),
+                absences=(Absence(steps=(step,), until_ns=flow.settled_ns(PointOf(left.of), (step,))),),
                 certain=took.lo > limit,
                 anomaly="late response",
             )

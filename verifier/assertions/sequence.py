@@ -13,7 +13,7 @@ from verifier.binding import BoundFlow, PointOf
 from verifier.clock import Interval, Order
 from verifier.shape import PYDANTIC, ClockName, Duration, Rule, Shape, StepName
 from verifier.values import Truth
-from verifier.verdict import Absence, Finding, Late, Misordered, Missing, Result
+from verifier.verdict import Absence, Finding, Late, Misordered, Missing, Result, Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +105,22 @@ class Sequence(Rule):
         for j in near:
             sure = reached[i - 1][j][0]
             truth = _edge(flow, points[i - 1][j], points[i][k], hop).truth
-            if truth and sure:
+            if truth and sure and not self._perhaps_one(points, reached, i, k, j):
                 return True, j
             if truth is not False and maybe is None:
                 maybe = (False, j)
         return maybe
+
+    def _perhaps_one(
+        self, points: list[tuple[PointOf, ...]], reached: list[dict[int, tuple[bool, int]]], i: int, k: int, j: int
+    ) -> bool:
+        """Whether the k-th occurrence of step i may be a repetition of one that stands earlier in the chain."""
+        names = self.step_names()
+        for n in (n for n in range(i) if names[n] == names[i]):
+            before = (points[n][j],) if n == i - 1 else tuple(points[n][m] for m in reached[n])
+            if any(p.of.of.id != points[i][k].of.of.id and (p.of.doubt or points[i][k].of.doubt) for p in before):
+                return True
+        return False
 
     @staticmethod
     def _chain(reached: list[dict[int, tuple[bool, int]]]) -> list[int]:
@@ -217,6 +228,15 @@ class Sequence(Rule):
         edge = _edge(flow, a, b, hop)
         evidence = (flow.evidence(first, a.of), flow.evidence(then, b.of))
         service = flow.service(then)
+        if edge.truth:
+            return Unreadable(
+                step=then,
+                service=service,
+                what=f"whether this is another {then}",
+                why=b.of.doubt or "an earlier one says too little of itself",
+                evidence=evidence,
+                absences=absences,
+            )
         if edge.order.answer == "unknown" or edge.took is None or hop is None:
             return Misordered(
                 step=then,

@@ -66,8 +66,8 @@ class Timeout(Rule):
         )
 
     def _earlier(self, flow: BoundFlow, a: PointOf) -> Absence:
-        until = flow.clocks.when(At(of=a.of.of, edge=a.edge)).lo
-        return Absence(steps=(split_point(self.step)[1],), until_ns=until)
+        step = split_point(self.step)[1]
+        return Absence(steps=(step,), until_ns=flow.settled_ns(a, (step,)))
 
     def _after(self, flow: BoundFlow, a: PointOf) -> tuple[Finding, ...]:
         business = self.clock == "business"
