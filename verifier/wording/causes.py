@@ -31,7 +31,7 @@ def cause(cause: Cause) -> str:
             said = _value_changed(cause)
         case "missing":
             move = f" from {value(cause.edits[0].value).replace(' -> ', ' to ')}" if cause.edits[0].value else ""
-            said = f"{cause.step}{move} lacks{who}"
+            said = f"{cause.step}{move} is missing{who}"
         case "extra":
             said = f"{cause.step or _name(cause.of)} at {_at(cause.since_ns)} is one too many{who}"
         case "swapped":
@@ -48,7 +48,9 @@ def cause(cause: Cause) -> str:
             said = f"the clock of {clean(cause.service or '')} is {_about(abs(by))} {'slow' if by > 0 else 'fast'}"
         case "silent":
             since = f" after {_at(cause.since_ns)}" if cause.since_ns is not None else ""
-            said = f"nothing was seen of {clean(cause.service or 'a service')}{since}: {listed(cause.steps)} lack"
+            said = (
+                f"nothing was seen of {clean(cause.service or 'a service')}{since}: {listed(cause.steps)} are missing"
+            )
         case _:
             said = f"{cause.sort} at {clean(cause.service or 'a service')}"
     return clean(said, most=None)
@@ -59,7 +61,7 @@ def follows(cause: Cause) -> str | None:
     more = [s for s in cause.steps if s != cause.step]
     if not more or cause.sort not in ("missing", "failed"):
         return None
-    return clean(f"{listed(more)} {'lacks' if len(more) == 1 else 'lack'} only because of it", most=None)
+    return clean(f"{listed(more)} {'is' if len(more) == 1 else 'are'} missing only because of it", most=None)
 
 
 def explains(cause: Cause) -> str:
@@ -139,7 +141,7 @@ def _value_changed(cause: Cause) -> str:
     rows = f"; {count(later, 'other observation')} {'has' if later == 1 else 'have'} it too" if later else ""
     if first.seen is None:
         return f"{who} left {name} out at {where}{rows}"
-    return f"{who} put {name} {value(first.seen)} in place of {value(first.value)} at {where}{rows}"
+    return f"{who} put {name}={value(first.seen)} in place of {value(first.value)} at {where}{rows}"
 
 
 def _folded(edits: Sequence[Edit]) -> list[str]:

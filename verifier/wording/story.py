@@ -166,8 +166,12 @@ def story(flow: FlowVerdict) -> str:
     out += layout([("Flow", f"{clean(flow.name)}={key}"), ("Rows", size(flow))])
     for block in explained(flow):
         out += ["", *layout(block, indent="  ")]
-    for rule in flow.assertions:
-        if rule.verdict is Verdict.INCONCLUSIVE:
+    unsure = [rule for rule in flow.assertions if rule.verdict is Verdict.INCONCLUSIVE]
+    if flow.verdict is Verdict.VIOLATED and unsure:  # what is wrong comes first; a screen is enough
+        said = f"inconclusive {count(len(unsure), 'rule')}: {_more([rule.id for rule in unsure], 20)}"
+        out += ["", *layout([("", said)], indent="  ")]
+    else:
+        for rule in unsure:
             out += ["", *layout(account(rule), indent="  ")]
     summary = pending(flow)
     if summary is not None:

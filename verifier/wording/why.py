@@ -145,7 +145,7 @@ def mark(finding: Finding) -> str:
             said = f"stays at {finding.state}"
         case Missing(seen=(int(low), _), before=None):
             said = f"{finding.step} occurs {_times(str(low))}, expected {finding.wanted}"
-        case Missing(before=str()):
+        case Missing(before=str(), since=None):
             said = f"no {finding.step} before it"
         case Missing():
             within = "" if finding.limit_ns is None else f" within {duration(finding.limit_ns)}"

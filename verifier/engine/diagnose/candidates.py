@@ -227,7 +227,7 @@ def _missing(bound: BoundFlow, rule: Rule, finding: Missing) -> Iterator[Edit]:
         return
     steps = [s for s in (finding.step, *finding.instead) if s]
     there = [e.of for e in finding.evidence if e.role != "failed attempt"]
-    if finding.before is not None and there:
+    if finding.before is not None and finding.since is None and there:
         for step in steps:
             yield from _inserted(bound, rule, step, there[0].first_ns, None, sign=-1)
             for o in _observations(bound, [step]):
