@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench format docs clean
+.PHONY: help setup demo test bench break format docs clean
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -47,6 +47,10 @@ test: setup ## every check: format, lint, types, tests with coverage
 
 bench: setup ## spans per second, memory, cost of import (some minutes)
 	@$(BIN)/python -m benchmarks.bench
+
+break: setup ## break each kind's code and each law's build on purpose; what goes unnoticed is listed
+	@$(BIN)/python -m tests.breaking.broken_builds
+	@$(BIN)/python -m tests.breaking.break_kinds
 
 format: setup ## format, and mend what can be mended by itself
 	@$(BIN)/ruff check --quiet --fix-only $(OURS)

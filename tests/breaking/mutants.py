@@ -10,8 +10,20 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-ONLY_WORDS = frozenset({"evidence", "service", "anomaly", "jumped", "excused", "order", "doubt", "why", "settled_by"})
-ONLY_WORDS |= {"topic", "raw", "allowed", "since", "instead", "limit_ns", "wanted", "group", "message", "attempts"}
+ONLY_WORDS = frozenset({"evidence", "service", "anomaly", "jumped", "excused", "order", "doubt", "why"})
+ONLY_WORDS |= {
+    "settled_by",
+    "topic",
+    "raw",
+    "allowed",
+    "since",
+    "instead",
+    "limit_ns",
+    "wanted",
+    "group",
+    "message",
+    "attempts",
+}
 CLAIMS = frozenset(
     {"absences", "activators", "activated", "certain", "until_ns", "since_ns", "but_maybes", "spans", "records"}
 )

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.laws.made import MS, last_of, outcome, rows_of, rules, shape_of, sketches, verdict
+from tests.laws.made import MS, last_of, rows_of, rules, shape_of, sketches, verdict
 from verifier import load_shape
 from verifier.assertions import kinds
 from verifier.engine.plan import names_of
@@ -69,11 +69,17 @@ def opposite(one: str, other: str) -> bool:
 @law(st.randoms(use_true_random=False))
 def test_shuffled_and_repeated_rows_give_the_same_report(text: str, rule: Any, rng: random.Random) -> None:
     """Neither the order of rows nor a row that comes twice changes anything of the report."""
-    rows = list(rows_of(text))
-    told = outcome(rows, rule, premise="complete")
+    shape = shape_of(rule, key="k")
+    rows = [_apart(row, 0) for row in rows_of(text)]
     again = [*rows, rng.choice(rows)]
     rng.shuffle(again)
-    assert outcome(again, rule, premise="complete") == told
+
+    def told(some: Sequence[Span | Record]) -> Report:
+        spans = Reading(url="s", spans=tuple(row for row in some if isinstance(row, Span)))
+        records = Reading(url="r", records=tuple(row for row in some if isinstance(row, Record)))
+        return replace(check([shape], spans=spans, records=records), sources=())
+
+    assert told(again) == told(rows)
 
 
 @law()
@@ -155,11 +161,11 @@ def _torn(seen: list[Span | Record], rows: tuple[Span | Record, ...]) -> bool:
 
 @law()
 def test_a_clock_that_is_off_within_its_uncertainty_never_turns_a_verdict_over(text: str, rule: Any) -> None:
-    """Service b's clock is 2 ms ahead or behind: at most the verdict becomes open, or is decided."""
+    """Service b's clock is 4 ms ahead or behind: at most the verdict becomes open, or is decided."""
     rows = rows_of(text)
     at_ns = last_of(rows) + 10 * MS
     told = verdict(rows, rule, premise="complete", at_ns=at_ns)
-    for off in (-2 * MS, 2 * MS):
+    for off in (-4 * MS, 4 * MS):
         moved = [
             replace(
                 row,
@@ -291,7 +297,7 @@ def test_shuffled_lines_give_the_same_report(name: str, tmp_path: Path) -> None:
     assert replace(again, sources=()) == replace(told, sources=())
 
 
-@pytest.mark.parametrize("name", ["guest", "course_mismatch", "duplicates"])
+@pytest.mark.parametrize("name", ["guest", "course_mismatch", "duplicates", "enriched/timeout_monitor"])
 def test_a_recorded_flow_alone_is_judged_as_in_the_run(name: str) -> None:
     """Only the rows of one flow: the same verdicts and findings as among all others."""
     evidence = read(DATA / f"{name}.otlp.jsonl", DATA / f"{name}.events.jsonl")
