@@ -70,6 +70,7 @@ def test_a_shape_without_three_rules_lets_exactly_live_what_they_guarded(tmp_pat
         ("missing", "requested", None),
         ("order", "command", "requested"),
         ("overlap", "confirmed", "ready"),
+        ("order", "register", "content"),  # in one batch the late registration delays command beyond its request
         *((u.sort, u.step, u.other) for u in _measure("regular").unwatched),
     }
     said = {sentence(u) for u in found.unwatched}
@@ -112,14 +113,14 @@ def _files(capture: str) -> list[str]:
     return ["--spans", str(DATA / f"{capture}.otlp.jsonl"), "--records", str(DATA / f"{capture}.events.jsonl")]
 
 
-@pytest.mark.parametrize(("at_least", "code"), [([], 0), (["--at-least", "96"], 0), (["--at-least", "96.5"], 1)])
+@pytest.mark.parametrize(("at_least", "code"), [([], 0), (["--at-least", "94"], 0), (["--at-least", "94.5"], 1)])
 def test_the_command_gives_1_below_the_threshold(
     at_least: list[str], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without a threshold it only tells."""
     given, out = _strength(["phase1-guest", *_files("guest"), *at_least], capsys)
     assert given == code
-    assert out.startswith("killed 104 of 108 mutants of 4 good flows, 96.2 %\n")
+    assert out.startswith("killed 102 of 108 mutants of 4 good flows, 94.4 %\n")
     assert "content_done may happen twice: no assertion counts it" in out
     assert "phase1-guest:conforms-1 (phase1-guest.yaml:" in out
     assert max(map(len, out.splitlines())) <= 80
