@@ -79,7 +79,7 @@ def picture(shape: Shape) -> Picture:
             for name, machine in shape.machines.items()
         ),
         rules=tuple(
-            (plain(id_), (part.words or "everywhere"), str(at) if at else "")
+            (plain(id_), (part.words or "in the whole flow"), str(at) if at else "")
             for id_, part, at in zip(shape.ids(), parts, places, strict=True)
             if part.words is not None
         ),
