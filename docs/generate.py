@@ -64,6 +64,8 @@ def kinds_page() -> str:
         *_table(fields(Rule)),
         "The examples are tests. In a sketch, a line is a span: `service : name @ start..end`; an indented one is a",
         "child; `!` is status ERROR, `*` a span event, `[topic partition:offset]` a record.",
+        "Where a kind judges the whole run, a row is of the flow that its attribute `flow` names, as what is below it;",
+        "such a kind takes no scope.",
         "A step of an example is a span of its own name, unless `steps` says otherwise.",
         "",
         *(f"- [{name}](#{name}): {_first_sentence(cls)}" for name, cls in found.items()),
@@ -196,6 +198,11 @@ def cli_page() -> str:
         "",
         "Every option has an environment variable (`VERIFIER_CHECK_SPANS`) and may stand in `verifier.toml`",
         "(`[check]`, `spans = [...]`) or under `[tool.verifier]` in `pyproject.toml`.",
+        "",
+        "Two facts of the deployment stand beside them: how far clocks may be apart (`[clocks]`,",
+        '`uncertainty = "5ms"`) and, above all tables, declared outages,',
+        "in which the clock of `delivered` stands still:",
+        "`outages = [{from = 2026-11-22T22:00:00Z, to = 2026-11-22T22:05:00Z}]`.",
         "",
     ]
     for name, command in [("verifier", cli), *((f"verifier {n}", c) for n, c in sorted(cli.commands.items()))]:

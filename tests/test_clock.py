@@ -313,6 +313,32 @@ def test_a_jump_that_can_not_be_read_may_be_any(by: str) -> None:
     assert (found.by.lo, found.by.hi >= INFINITY_NS) == (0, True)
 
 
+# ---- a clock that is off
+
+
+def test_a_clock_that_contradicts_a_cause_may_be_off_to_any_other_clock_by_as_much() -> None:
+    """`two` began an hour before its cause: whose clock is off nobody knows, so c may be far from b."""
+    off = Picture("a : one @ 3600s..3601s\n  b : two @ 0..1s\nc : three @ 1200s..1201s")
+    assert off.before("two", "three") == ("unknown", "clocks too close")
+    assert off.took("two", "three").lo < 0
+    honest = Picture("a : one @ 0..1s\n  b : two @ 1..2s\nc : three @ 1200s..1201s")
+    assert honest.before("two", "three") == ("yes", "clocks apart")
+
+
+def test_a_clock_that_contradicts_a_cause_by_little_still_orders_what_is_far_apart() -> None:
+    """20 ms off are 20 ms more of uncertainty, not all of time."""
+    picture = Picture("a : one @ 30..31ms\n  b : two @ 10..11ms\nc : three @ 1200s..1201s")
+    assert picture.before("two", "three") == ("yes", "clocks apart")
+
+
+def test_a_record_seen_long_before_it_was_made_tells_nothing_of_its_makers_clock() -> None:
+    """The clock of its maker is off, or that of its reader: their order is unknown, the maker's own one is not."""
+    text = "a : one @ 1000..1010ms\n[t 0:0] @ 1005..100ms source_service=a"
+    picture = Picture(text)
+    assert picture.before("one", "t")[0] == "unknown"
+    assert picture.clocks.made_before(picture.at("one"), picture.at("t")).answer == "yes"
+
+
 # ---- due times
 
 

@@ -32,7 +32,11 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "words": (
             "shape",
             "flows",
+            "crossing",
+            "shares",
             "clock",
+            "diagnosis",
+            "findings",
             "verdict",
             "sketch",
             "sketch.*",
@@ -55,10 +59,10 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "shapeview": ("shapeview", "shapeview.*"),
     },
     3: {
-        "engine": ("engine", "engine.*"),
+        "engine": ("engine", "engine.*", "engine.diagnose.*"),
         "specfile": ("specfile", "speccheck", "specmeaning", "specschema", "specwords", "specyaml"),
     },
-    4: {"run": ("run", "steptimes")},
+    4: {"run": ("run", "steptimes", "tally"), "mutate": ("mutate", "mutate.*"), "strength": ("strength", "strength.*")},
     5: {"cli": ("cli", "commands", "commands.*", "config", "progress")},
 }
 FOUND_BY_NAME = ("assertions.*", "reports.*", "commands.*", "cli")  # nobody imports them by a statement

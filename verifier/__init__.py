@@ -49,13 +49,15 @@ def check(
     params: Mapping[str, str] | None = None,
     clock_jumps: Sequence[str] = (),
     uncertainty: str | None = None,
+    outages: Sequence[Mapping[str, object]] = (),
     strict: bool = False,
 ) -> "Report":
     """Judges every flow of the sources by every shape.
 
     Spans and records are paths, folders or what was `read`; `flows` and `correlation_ids` narrow down which flows;
     `at` is the moment it is judged as of ("end", "+26h", an ISO time); `assume` the premise ("complete", "lossy",
-    "spans=lossy", "records=lossy"); `uncertainty` how far clocks may be apart ("5ms").
+    "spans=lossy", "records=lossy"); `uncertainty` how far clocks may be apart ("5ms");
+    `outages` are declared ones, `{"from": TIME, "to": TIME}`.
     Raises UsageError, SpecError or SourceError; never for what a flow did.
     """
     from verifier.run import check as run
@@ -72,6 +74,7 @@ def check(
         params=params,
         clock_jumps=clock_jumps,
         uncertainty=uncertainty,
+        outages=outages,
         strict=strict,
     )
 

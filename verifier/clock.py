@@ -69,12 +69,14 @@ class Clocks:
     """Order and durations among the rows of one flow.
 
     `records_complete(topic)`: whether every record of the topic was seen, so that a handler which doesn't say what it
-    handled must have handled one of them. Causal pairs in the wrong order disqualify their two clocks.
+    handled must have handled one of them. Causal pairs in the wrong order disqualify their two clocks. `outages` are
+    apart from each other, and sorted.
     """
 
     rows: Iterable[Row]
     uncertainty_ns: int = UNCERTAINTY_NS
     jumps: tuple[Jump, ...] = ()
+    outages: tuple[Interval, ...] = ()
     records_complete: Callable[[str], bool] = lambda _: False
     _by_id: dict[RowId, Row] = field(default_factory=dict, init=False)
     _up: dict[RowId, list[RowId]] = field(default_factory=dict, init=False)
@@ -82,6 +84,7 @@ class Clocks:
     _ancestors: dict[RowId, frozenset[RowId]] = field(default_factory=dict, init=False)
     _process: dict[str, str] = field(default_factory=dict, init=False)
     _disqualified: frozenset[frozenset[str]] = field(default=frozenset(), init=False)
+    _off: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         rows = tuple(self.rows)
@@ -126,6 +129,14 @@ class Clocks:
         """The records of which the row handled one, where it doesn't say which."""
         return self._one_of.get(row.id, frozenset())
 
+    def row(self, id: RowId) -> Row | None:
+        """The row with this id, if it is one of the flow's."""
+        return self._by_id.get(id)
+
+    def directly(self, row: Row) -> tuple[Row, ...]:
+        """Every row that one parent, link or message leads from."""
+        return tuple(self._by_id[i] for i in self._up.get(row.id, ()))
+
     def ancestors(self, row: Row) -> frozenset[RowId]:
         """Every row that a path leads from."""
         known = self._ancestors.get(row.id)
@@ -150,9 +161,10 @@ class Clocks:
             return Order(answer="unknown", basis=f"{'equal' if equal else 'overlapping'} times on one clock")
         if frozenset((c, d)) in self._disqualified:
             return Order(answer="unknown", basis="clocks that contradict a causal pair", clocks=(c, d))
-        if q.lo - p.hi > self.uncertainty_ns:
+        slack = self._slack(c, d)
+        if q.lo - p.hi > slack:
             return Order(answer="yes", basis="clocks apart", apart_ns=q.lo - p.hi, clocks=(c, d))
-        if p.lo - q.hi > self.uncertainty_ns:
+        if p.lo - q.hi > slack:
             return Order(answer="no", basis="clocks apart", apart_ns=p.lo - q.hi, clocks=(c, d))
         apart = max(q.lo - p.hi, p.lo - q.hi, 0)
         return Order(answer="unknown", basis="clocks too close", apart_ns=apart, clocks=(c, d))
@@ -191,7 +203,7 @@ class Clocks:
         if c != d and frozenset((c, d)) in self._disqualified:
             took = Interval(-INFINITY_NS, INFINITY_NS)
         else:
-            slack = 0 if c == d else self.uncertainty_ns
+            slack = 0 if c == d else self._slack(c, d)
             took = Interval(b.lo - a.hi - slack, b.hi - a.lo + slack)
         if took.lo < 0 <= took.hi and p.edge == "start" and p.of.event is None and self.causes(p.of.row, q.of.row):
             took = Interval(0, took.hi)
@@ -207,6 +219,23 @@ class Clocks:
             surely = jump.at.lo - slack > a.hi and jump.at.hi + slack < b.lo
             total = total + (jump.by if surely else Interval(0, jump.by.hi))
         return total
+
+    def stopped(self, a: Interval, b: Interval) -> Interval:
+        """How long a clock that stands still during declared outages stood still between a and b."""
+        slack = self.uncertainty_ns
+        least = sum(max(0, min(o.hi, b.lo - slack) - max(o.lo, a.hi + slack)) for o in self.outages)
+        most = sum(max(0, min(o.hi, b.hi + slack) - max(o.lo, a.lo - slack)) for o in self.outages)
+        return Interval(least, most)
+
+    def due_but_outages_ns(self, p: At, limit_ns: int) -> int:
+        """The moment by which `limit_ns` has surely passed since p on a clock that stands still during outages."""
+        slack = self.uncertainty_ns
+        since = self.when(p).hi + slack
+        due = since + limit_ns
+        for o in self.outages:
+            if o.lo - slack < due and o.hi + slack > since:
+                due += min(o.hi + slack, INFINITY_NS) - max(o.lo - slack, since)
+        return due
 
     def due_ns(self, p: At, limit_ns: int, *, business: bool = False, other_clock: bool = True) -> int:
         """The moment by which `limit_ns` has surely passed since p."""
@@ -287,6 +316,10 @@ class Clocks:
             self._one_of[span.id] = frozenset(records)
         return set()
 
+    def _slack(self, c: str, d: str) -> int:
+        """How far two clocks may be apart: one that contradicts a third by some time may be off by that much here."""
+        return self.uncertainty_ns + self._off.get(c, 0) + self._off.get(d, 0)
+
     def _disqualify(self) -> None:
         """Finds pairs of clocks on which an effect starts before its cause by more than their uncertainty."""
         wrong: set[frozenset[str]] = set()
@@ -297,10 +330,22 @@ class Clocks:
                 begun, earliest = self.when(At(of=b)).hi, self.when(At(of=a)).lo
                 c, d, maker = self.clock(a), self.clock(b), self._maker(a)
                 if c != d and begun < earliest - self.uncertainty_ns:
-                    wrong.add(frozenset((c, d)))
+                    wrong.add(self._contradict(c, d, earliest - begun))
                 if maker not in (c, d) and not _unmade(a) and begun < a.first_ns - self.uncertainty_ns:
-                    wrong.add(frozenset((maker, d)))
+                    wrong.add(self._contradict(maker, d, a.first_ns - begun))
+        for row in self._by_id.values():  # seen before it was made: its maker's clock is off, or its reader's
+            if isinstance(row, Record) and row.made_ns is not None and row.made_ns > row.seen_ns + self.uncertainty_ns:
+                a = Observation(row=row)
+                if (maker := self._maker(a)) != self.clock(a):
+                    wrong.add(self._contradict(maker, self.clock(a), row.made_ns - row.seen_ns))
         self._disqualified = frozenset(wrong)
+
+    def _contradict(self, c: str, d: str, by_ns: int) -> frozenset[str]:
+        """Notes that one of the two is off, nobody knows which; infinity (no time at all) says nothing of how far."""
+        if by_ns < INFINITY_NS // 2:
+            for clock in (c, d):
+                self._off[clock] = max(self._off.get(clock, 0), by_ns)
+        return frozenset((c, d))
 
 
 def _plain(service: str) -> str:

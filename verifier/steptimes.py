@@ -11,7 +11,7 @@ from verifier.binding import BoundFlow
 from verifier.clock import INFINITY_NS, At
 from verifier.engine.complete import parse_assume
 from verifier.engine.judge import Setting, lay
-from verifier.engine.plan import groups, names_of
+from verifier.engine.plan import groups, names_of, plan
 from verifier.engine.remarks import hidden
 from verifier.errors import SpecError
 from verifier.flows import gather
@@ -54,9 +54,10 @@ def step_times(
     for group in groups(with_params(shapes, params or {})):
         found = gather(evidence.spans, evidence.records, correlation=group[0].flow, attributes=names_of(group[0]))
         here = replace(setting, sight=replace(setting.sight, losses=(*setting.sight.losses, *hidden(found))))
+        plans = [plan(shape) for shape in group]
         for _, flow in sorted(found.flows.items()):
-            laid = (lay(shape, flow, here) for shape in group)
-            rows += [row for one in laid if one is not None for row in _rows(one.bound)]
+            laid = (lay(one, flow, here) for one in plans)
+            rows += [row for found_one in laid if found_one is not None for row in _rows(found_one.bound)]
     return table(rows, COLUMNS, asked_by="verifier.step_times()")
 
 

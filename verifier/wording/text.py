@@ -21,6 +21,8 @@ LONGEST = 200
 WIDTH = 80
 Row = tuple[str, str]
 """A label and what stands beside it; several rows in a row under one label show it once."""
+VERBATIM = "Sketch"
+"""The label of what stands below it as it is."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIGNS = re.compile(r"[-._/:=,]")
 
@@ -100,7 +102,10 @@ def layout(rows: Sequence[Row], *, indent: str = "", width: int = WIDTH) -> list
     lines: list[str] = []
     last = ""
     for label, text in rows:
-        if label:
+        if label == VERBATIM:  # to be copied: it is not wrapped
+            lines.append(f"{indent}  {label}")
+            lines += [f"{indent}    {line}".rstrip() for line in text.split("\n")]
+        elif label:
             shown = label if label != last else ""
             lines += wrap(text, first=f"{indent}  {shown:<10} ", rest=f"{indent}  {'':<10} ", width=width)
         else:
