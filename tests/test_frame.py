@@ -18,7 +18,7 @@ from verifier.frames import OF_REPORT
 from verifier.spans import Reading, Record, Span
 from verifier.specfile import loads
 from verifier.steptimes import COLUMNS
-from verifier.verdict import Report, Verdict
+from verifier.verdict import Report, RunVerdict, Verdict
 
 DATA = Path(__file__).parent / "data" / "huleedu"
 MOMENT = "datetime64[ns, UTC]"
@@ -79,6 +79,17 @@ def test_there_is_one_row_for_each_flow_and_assertion() -> None:
     assert pandas.isna(none["shape"])
     assert pandas.isna(none["flow_verdict"])
     assert pandas.isna(none["findings"])
+
+
+def test_a_rule_of_the_run_has_a_row_without_a_key() -> None:
+    """It speaks of no flow; it stands behind all flows."""
+    rule = made.rule("varies-1", Verdict.VIOLATED, made.sure(made.changed()))
+    frame = replace(made.satisfied(2), run_assertions=(RunVerdict(shape="s", flows=2, rule=rule),)).to_frame()
+    last = frame.iloc[-1]
+    assert (last["shape"], last["assertion"], last["verdict"], last["findings"]) == ("s", "varies-1", "violated", 1)
+    assert pandas.isna(last["key"])
+    assert pandas.isna(last["flow_verdict"])
+    assert frame.key.notna().sum() == len(frame) - 1
 
 
 def test_a_row_says_the_worst_finding() -> None:

@@ -121,6 +121,39 @@ def test_params_are_shown_with_their_values() -> None:
     assert "within 5m" not in changed
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("leads_to: {step: end of a, then: b, within: 5m}", "← a: must follow after its end, within 5m [leads_to-1]"),
+        ("leads_to: {step: a, then: end of b}", "← a: must end [leads_to-1]"),
+        ("precedes: {first: end of a, then: b}", "← a: only after its end [precedes-1]"),
+        ("precedes: {first: a, then: end of b, count: 2}", "← a: may end only after 2 of them [precedes-1]"),
+        (
+            "timeout: {step: end of a, cancelled_by: c, then: b, due_after: d, grace: 5s, clock: business}",
+            "← a: 24h + 5s after its end, cancelled by c, business clock [timeout-1]",
+        ),
+        ("sequence: [a, b: {within: d, clock: business}]", "← a: next, within 24h, business clock [sequence-1]"),
+        ("sequence: {steps: [a], id: x}", "must happen [x]"),
+        ("never: {step: a, between: [b, c]}", "never, between b and c [never-1]"),
+        ("never: {step: a, when: {f: {ge: 2}}}", "never, if f is >= 2 [never-1]"),
+        ('occurs: {step: a, times: "0..1"}', "at most once [occurs-1]"),
+        ('occurs: {step: a, times: "0..4"}', "at most 4 times [occurs-1]"),
+        ('occurs: {step: a, times: ">=2"}', "at least 2 times [occurs-1]"),
+        ('occurs: {step: a, times: "2..3"}', "2 to 3 times [occurs-1]"),
+        ("occurs: {step: a, times: 2}", "2 times [occurs-1]"),
+        ("propagates: {attribute: x, through: [a]}", "carries x [propagates-1]"),
+    ],
+)
+def test_a_rule_in_words(rule: str, words: str) -> None:
+    """Edges, clocks, counts and scopes are said, as they change what is meant."""
+    shape = loads(
+        "shape: s\nparams: {d: 24h}\nflow: {key: k}\nfacts: {f: [{attribute: f}]}\n"
+        f"steps: {{a: {{span: a}}, b: {{span: b}}, c: {{span: c}}}}\nassertions:\n  - {rule}\n"
+    )
+    text = shapeview.text(shapeview.picture(shape))
+    assert words in " ".join(text.replace("│", "").split())
+
+
 def test_a_kind_that_is_not_known_is_said_in_words() -> None:
     """A new kind needs no change of the drawing: its steps are marked, its parameters are written down."""
     steps = {name: Step(span=name) for name in "abc"}

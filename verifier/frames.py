@@ -1,4 +1,4 @@
-"""A report as a table of pandas: one row per flow and assertion.
+"""A report as a table of pandas: one row per flow and assertion, and one per rule of the run.
 
 In: a `Report`. Out: a `pandas.DataFrame`. pandas (the extra `pandas`) is loaded here, when a table is asked for.
 """
@@ -41,10 +41,13 @@ _NOT_A_TIME, _LAST_NS = -(2**63), 2**63 - 1
 
 
 def of_report(report: Report) -> "pandas.DataFrame":
-    """One row per flow and assertion, in the order of the report; see `Report.to_frame`."""
+    """One row per flow and assertion, then one per rule of the run; see `Report.to_frame`."""
     names = sorted({name for flow in report.flows for name in flow.facts})
     return table(
-        [row for flow in report.flows for row in _rows(flow)],
+        [
+            *(row for flow in report.flows for row in _rows(flow)),
+            *({"shape": run.shape, **_said(run.rule)} for run in report.run_assertions),
+        ],
         {**OF_REPORT, **{f"fact.{name}": "object" for name in names}},
         asked_by="Report.to_frame()",
     )

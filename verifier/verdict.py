@@ -195,8 +195,9 @@ class Report:
         string: shape, key, flow_verdict, reason, assertion, kind, at (file:line), verdict, and of the worst finding
         finding (its word), anomaly, title, step, service. datetime64[ns, UTC]: opened, last_seen, due. Int64: spans,
         records (of the flow), findings (how many). object: `fact.NAME` for each fact that some flow tells.
-        What is not said is missing (NA, NaT, None). A flow to which no shape applies is one row without an assertion; a
-        report without flows gives the same columns, but facts, and no row.
+        What is not said is missing (NA, NaT, None). A flow to which no shape applies is one row without an assertion, a
+        rule of the whole run one row without a key, at the end. An empty report gives the same columns but facts, and
+        no row.
         """
         from verifier.frames import of_report  # it needs these classes
 

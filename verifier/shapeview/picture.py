@@ -79,11 +79,16 @@ def picture(shape: Shape) -> Picture:
             for name, machine in shape.machines.items()
         ),
         rules=tuple(
-            (plain(id_), (part.words or "everywhere"), str(at) if at else "")
-            for id_, part, at in zip(shape.ids(), parts, places, strict=True)
+            (_called(id_, rule.kind), (part.words or "in the whole flow"), str(at) if at else "")
+            for id_, rule, part, at in zip(shape.ids(), shape.assertions, parts, places, strict=True)
             if part.words is not None
         ),
     )
+
+
+def _called(id_: str, kind: str) -> str:
+    """A rule's id, and its kind where the id doesn't tell it."""
+    return plain(id_) if id_.startswith(f"{kind}-") else f"{plain(id_)} ({kind})"
 
 
 def _head(shape: Shape) -> list[tuple[str, str]]:

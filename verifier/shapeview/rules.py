@@ -93,11 +93,10 @@ def _sequence(said: _Said) -> Drawn:
 
 
 def _leads_to(said: _Said) -> Drawn:
-    words = "must follow"
-    words += " from its end" if said.edge("step") == "end" else ""
+    words = "must end" if said.edge("then") == "end" else "must follow"
+    words += " after its end" if said.edge("step") == "end" else ""
     words += f", not before {said.bound('not_before')}" if said["not_before"] is not None else ""
     words += f", within {said.bound('within')}" if said["within"] is not None else ""
-    words += " until it ends" if said.edge("then") == "end" else ""
     words += f", same {plain(said['same'])}" if said["same"] else ""
     words += said.clock + scope(said.rule)
     return Drawn(
@@ -125,7 +124,8 @@ def _precedes(said: _Said) -> Drawn:
 def _timeout(said: _Said) -> Drawn:
     start, then, cancel = said.step("step"), said.step("then"), said.step("cancelled_by")
     grace = "" if said["grace"] == "0s" else f" + {said.bound('grace')}"
-    due = f"{said.bound('due_after')}{grace}, cancelled by {plain(cancel)}{said.clock}{scope(said.rule)}"
+    due = f"{said.bound('due_after')}{grace}" + (" after its end" if said.edge("step") == "end" else "")
+    due += f", cancelled by {plain(cancel)}{said.clock}{scope(said.rule)}"
     return Drawn(
         arrows=(
             Arrow(source=start, target=cancel, words=f"or this: cancels {plain(then)}", style="order", by=said.id),
@@ -136,7 +136,7 @@ def _timeout(said: _Said) -> Drawn:
 
 def _never(said: _Said) -> Drawn:
     everywhere = not scope(said.rule)
-    words = f"never{scope(said.rule).removeprefix(',')}" if not everywhere else "must not happen"
+    words = f"never{scope(said.rule)}" if not everywhere else "must not happen"
     return Drawn(notes=(Note(step=said["step"], words=words, by=said.id, never=everywhere),))
 
 
