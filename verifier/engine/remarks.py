@@ -11,6 +11,7 @@ from verifier.flows import Gathering
 from verifier.options import Expected
 from verifier.shape import Shape
 from verifier.spans import Loss, Span
+from verifier.wording import count
 
 
 def absent(gathering: Gathering, name: str, key: str) -> str:
@@ -22,14 +23,16 @@ def absent(gathering: Gathering, name: str, key: str) -> str:
         hint = f"; it is an alias of {', '.join(led)}: ask with --correlation-id {key}"
     elif near:
         hint = f"; did you mean {near[0]}?"
-    return f"no flow {name}={key} among the {len(gathering.flows)} flows of these sources{hint}"
+    return f"no flow {name}={key} in these sources, which have {count(len(gathering.flows), 'flow')}{hint}"
 
 
 def cycles(gathering: Gathering) -> list[str]:
     """A note where rows are their own ancestors."""
     if not gathering.cycles:
         return []
-    return [f"{gathering.cycles} spans are their own ancestors (a parent cycle): their parents were set aside"]
+    them = "spans are their own ancestors (a parent cycle): their parents were set aside"
+    one = "span is its own ancestor (a parent cycle): its parent was set aside"
+    return [f"{gathering.cycles} {one if gathering.cycles == 1 else them}"]
 
 
 def unheard(group: Sequence[Shape], spans: Sequence[Span]) -> list[str]:
