@@ -1,7 +1,7 @@
-"""The reference pages that are made from the code: `docs/reference/kinds.md` and `docs/reference/cli.md`.
+"""The reference pages that are made from the code: `kinds.md`, `cli.md` and `report.md` in `docs/reference`.
 
-In: the kinds' docstrings, parameters and examples; the command line's help. Out: the pages, as `pages()` or written
-(`make docs`). A test fails while a page differs from what this makes.
+In: the kinds' docstrings, parameters and examples; the command line's help; the report's schema. Out: the pages, as
+`pages()` or written (`make docs`). A test fails while a page differs from what this makes.
 """
 
 import inspect
@@ -17,6 +17,7 @@ import yaml
 
 from verifier.assertions import Example, kinds
 from verifier.cli import cli
+from verifier.reports.json import schema as report_schema
 from verifier.shape import Rule
 
 HERE = Path(__file__).parent
@@ -35,7 +36,8 @@ NEW_TYPES = {  # of `verifier.shape`
 
 def pages() -> dict[Path, str]:
     """Every generated page by its path."""
-    return {HERE / "reference" / "kinds.md": kinds_page(), HERE / "reference" / "cli.md": cli_page()}
+    made = {"kinds": kinds_page, "cli": cli_page, "report": report_page}
+    return {HERE / "reference" / f"{name}.md": page() for name, page in made.items()}
 
 
 # ---- kinds
@@ -196,6 +198,64 @@ def cli_page() -> str:
         ctx = parent if command is cli else click.Context(command, info_name=name.split(" ")[1], parent=parent)
         lines += [f"## {name}", "", "```text", *command.get_help(ctx).splitlines(), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+# ---- the JSON report
+
+
+def report_page() -> str:
+    """Every field of the JSON report, as its schema describes it."""
+    schema = report_schema()
+    lines = [
+        MADE,
+        "# The JSON report",
+        "",
+        "`--report json=FILE` writes it.",
+        schema["description"],
+        "`verifier schema --report` prints its JSON Schema. Moments are ISO 8601 in UTC.",
+        "",
+    ]
+    for name, part in schema["$defs"].items():
+        if "properties" not in part:
+            continue
+        lines += [f"## {name}", "", part["description"], "", "| field | holds | meaning |", "| --- | --- | --- |"]
+        for field, said in part["properties"].items():
+            kind = _holds(said, schema["$defs"])
+            kind += "" if field in part["required"] else " (may be missing)"
+            lines.append(f"| `{field}` | {kind} | {said['description']} |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _holds(said: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
+    """What a field of the schema may hold, in words; objects as links to their tables."""
+    if "$ref" in said:
+        name = said["$ref"].rsplit("/", 1)[-1]
+        if "properties" in defs[name]:
+            return f"[{name}](#{name})"
+        return _NAMED[name] if name in _NAMED else _holds(defs[name], defs)
+    if "const" in said or "enum" in said:
+        return " or ".join(f"`{value}`" for value in said.get("enum", [said.get("const")]))
+    if "anyOf" in said or "oneOf" in said:
+        return " or ".join(_holds(part, defs) for part in said.get("anyOf") or said["oneOf"])
+    if said["type"] == "array":
+        items = _holds(said["items"], defs) if "items" in said else ""
+        return f"list of {'texts' if items == 'text' else items}" if items else "list, empty in this version"
+    if said["type"] == "object":
+        return f"name: {_holds(said['additionalProperties'], defs)}"
+    either: list[str] = said["type"] if isinstance(said["type"], list) else [said["type"]]
+    return " or ".join(_NAMED.get(name, name) for name in either)
+
+
+_NAMED = {
+    "moment": "moment",
+    "moment_or_null": "moment or null",
+    "texts": "list of texts",
+    "count": "whole number",
+    "string": "text",
+    "integer": "whole number",
+    "boolean": "true or false",
+}
 
 
 def main() -> None:

@@ -155,7 +155,8 @@ def check(
     tally = _Tally(strict=strict)
     tally.early = at_ns < evidence.last_ns
     _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)
-    return tally.report(evidence, sight, assumed=str(assumed), version=__version__)
+    report = tally.report(evidence, sight, assumed=str(assumed), version=__version__)
+    return replace(report, shapes=tuple(shape.shape for shape in shapes))
 
 
 def _judge_groups(
