@@ -175,3 +175,28 @@ def test_what_broke_off_is_said_once(
     assert story.count("half.gz: its gzip data ends early") == 1
     assert story.count("broke off") == 1
     assert "truncated" not in story
+
+
+@pytest.mark.parametrize("command", ["check", "flows"])
+def test_telemetry_in_the_place_of_a_shape_is_named(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The option was forgotten; what its content would mean as a shape is of no interest."""
+    packed = tmp_path / "spans.gz"
+    packed.write_bytes(gzip.compress(Path(SPANS).read_bytes()))
+    code, _, err = run(capsys, command, "phase1-regular", SPANS, RECORDS, str(packed))
+    assert code == 2
+    assert err.splitlines() == [
+        f"verifier: {SPANS}: holds spans, expected a shape; give it with --spans",
+        f"verifier: {RECORDS}: holds records, expected a shape; give it with --records",
+        f"verifier: {packed}: holds spans, expected a shape; give it with --spans",
+    ]
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("--span", "--spans"), ("--pram", "--param"), ("--recrods", "--records")])
+def test_a_misspelt_option_has_one_nearest(typed: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not three to choose from."""
+    code, _, err = run(capsys, "check", "phase1-regular", typed, "x")
+    assert code == 2
+    assert err.strip().endswith(f"Did you mean {meant}?") or err.strip().endswith(f"Did you mean '{meant}'?")
+    assert "--at" not in err

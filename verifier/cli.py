@@ -38,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output has gone; nobody is left to tell
         code = EXIT_UNDECIDED
     except BaseException as error:
+        if isinstance(error, click.NoSuchOption) and error.possibilities:
+            from verifier.specwords import closest
+
+            error.possibilities[:] = [closest(error.option_name, error.possibilities)]
         kind, code, problems = _why(error)
         if kind == "internal" and os.environ.get("VERIFIER_DEBUG"):
             raise

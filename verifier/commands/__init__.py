@@ -52,6 +52,19 @@ def sources(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def no_telemetry(shapes: Sequence[str]) -> None:
+    """UsageError for a file of spans or records that stands where a shape should: its option was forgotten."""
+    from verifier.sources import holds
+
+    wrong = []
+    for path in shapes:
+        what = holds(path)
+        if what is not None:
+            wrong.append(f"{path}: holds {what}, expected a shape; give it with --{what}")
+    if wrong:
+        raise UsageError("\n".join(wrong))
+
+
 def once(urls: Sequence[str]) -> None:
     """Standard input can be read once."""
     if urls.count("-") > 1:

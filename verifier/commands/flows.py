@@ -2,7 +2,7 @@
 
 import click
 
-from verifier.commands import once, sources
+from verifier.commands import no_telemetry, once, sources
 from verifier.errors import UsageError
 from verifier.progress import progress_bar
 
@@ -31,6 +31,7 @@ def flows(
     from verifier.run import read
     from verifier.specfile import load_all, shipped
 
+    no_telemetry(shapes)
     if not spans and not records:
         raise UsageError("nothing to read was given; give --spans FILE or --records FILE, or both")
     once((*spans, *records))

@@ -6,6 +6,7 @@ OTLP (`binary`), and the words that name what a JSON value is instead of what wa
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from verifier.errors import SourceError
 from verifier.sources.stream import ZSTD
@@ -82,6 +83,15 @@ def binary(head: bytes) -> bool:
         or ((big > 0 or little > 0) and head[4:].startswith(OPENINGS))
         or (after is not None and head[after:].startswith(OPENINGS))
     )
+
+
+def telemetry(head: bytes) -> Literal["spans", "records"] | None:
+    """What a JSON input holds by the names in its first bytes; None if it is no JSON, or none of ours."""
+    if not head.lstrip().startswith((b"{", b"[")):
+        return None
+    if b'"resourceSpans"' in head:
+        return "spans"
+    return "records" if b'"topics"' in head or (b'"topic"' in head and b'"offset"' in head) else None
 
 
 def varint(data: bytes, at: int) -> tuple[int, int | None]:
