@@ -200,3 +200,99 @@ def test_a_misspelt_option_has_one_nearest(typed: str, meant: str, capsys: pytes
     assert code == 2
     assert err.strip().endswith(f"Did you mean {meant}?") or err.strip().endswith(f"Did you mean '{meant}'?")
     assert "--at" not in err
+
+
+# ---- flows
+
+BATCH = "0b9499d1-52ad-49fd-a514-99c49017cee9"
+CORRELATION = "55eb2f43-5c13-49fd-b395-29cd1ea830fb"
+READ = ("--spans", SPANS, "--records", RECORDS)
+
+
+def test_what_is_not_there_has_one_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """A flow or a row that was asked for by a wrong name: usage, with what may have been meant; all of them at once."""
+    wrong = BATCH.replace("52ad", "52da")
+    code, out, err = run(capsys, "flows", *READ, "--flow", wrong, "--row", CORRELATION[:8] + "x", "--row", "abc")
+    assert (code, out) == (2, "")
+    flow, row, short = err.splitlines()
+    assert flow == f"verifier: --flow {wrong}: no flow's batch_id begins so; did you mean {BATCH}?"
+    assert row.startswith(f"verifier: --row {CORRELATION[:8]}x: no span, trace, message or correlation id")
+    assert short.endswith("verifier flows without --row lists the flows")
+    code, _, err = run(capsys, "flows", *READ, "--flow", "nonsense", "--flow", BATCH[:8])
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.endswith("there are 8: verifier flows without --flow lists them\n")
+
+
+def test_one_sort_of_id_in_the_place_of_another_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A correlation id is no flow, a flow is no row."""
+    assert f"it leads to {BATCH}: give that" in run(capsys, "flows", *READ, "--flow", CORRELATION)[2]
+    assert f"it is a flow: --flow {BATCH[:6]} shows it" in run(capsys, "flows", *READ, "--row", BATCH[:6])[2]
+
+
+def test_a_row_may_be_asked_for_by_any_id_and_its_beginning(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a span, a trace, a message, a record's place, a correlation id."""
+    document = json.loads(Path(SPANS).read_text().split("\n")[0])
+    span = document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    record = next(r for r in map(json.loads, Path(RECORDS).read_text().splitlines()) if "offset" in r)
+    place = f"{record['topic']} {record['partition']}:{record['offset']}"
+    for wanted in (span["spanId"], span["traceId"].upper(), place, f"[{place}]", record["value"]["event_id"]):
+        code, whole, _ = run(capsys, "flows", *READ, "--row", wanted)
+        assert code == 0
+        assert "in batch_id=" in whole or "in no flow" in whole
+    assert (
+        run(capsys, "flows", *READ, "--row", span["spanId"][:9])[1]
+        == run(capsys, "flows", *READ, "--row", span["spanId"])[1]
+    )
+    for wanted in (CORRELATION, CORRELATION[:8]):
+        code, out, _ = run(capsys, "flows", *READ, "--row", wanted)
+        assert (code, out.splitlines()[:3]) == (
+            0,
+            [f"correlation_id={CORRELATION}", "  leads to 1 flow", f"    batch_id={BATCH}"],
+        )
+
+
+@pytest.mark.parametrize("other", [("--flow", BATCH), ("--row", BATCH)])
+def test_strays_go_alone(other: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """What is in no flow is of no flow."""
+    code, _, err = run(capsys, "flows", *READ, "--strays", *other)
+    assert code == 2
+    assert f"--strays shows only what is in no flow, {other[0]} something else" in err
+
+
+def test_flows_of_a_source_that_broke_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said first, once, and the exit code is that of what can't be told; also where a flow is not there."""
+    monkeypatch.chdir(tmp_path)
+    whole = gzip.compress(Path(SPANS).read_bytes())
+    Path("half.gz").write_bytes(whole[: len(whole) // 2])
+    code, out, _ = run(capsys, "flows", "--spans", "half.gz")
+    assert code == 3
+    assert out.splitlines()[0] == "not all was read: half.gz: its gzip data ends early; what came before was read"
+    assert out.count("ends early") == 1
+    code, _, err = run(capsys, "flows", "--spans", "half.gz", "--flow", "nonsense")
+    assert code == 2
+    assert "not all was read: half.gz: its gzip data ends early" in err
+
+
+def test_flows_speaks_of_cycles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their parents were set aside, as `check` says too."""
+    document = json.loads(Path(SPANS).read_text().split("\n")[0])
+    span = document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    span["parentSpanId"] = span["spanId"]
+    (tmp_path / "cycle.json").write_text(json.dumps(document))
+    code, out, _ = run(capsys, "flows", "--spans", str(tmp_path / "cycle.json"))
+    assert code == 0
+    assert "note: 1 span is its own ancestor (a parent cycle): its parent was set aside" in out
+
+
+def test_check_says_of_each_flow_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A flow that isn't there is inconclusive, also beside one that is satisfied; a beginning of several is none."""
+    path = tmp_path / "report.json"
+    check = ("check", "phase1-regular", "phase1-guest", *READ, f"--report=json={path}")
+    code, _, _ = run(capsys, *check, "--flow", BATCH, "--flow", "nonsense")
+    document = report_of(path)
+    assert (code, document["verdict"], document["totals"]["satisfied"]) == (3, "inconclusive", 1)
+    assert document["reason"] == "no flow batch_id=nonsense in these sources, which have 8 flows"
+    assert run(capsys, *check, "--flow", "")[0] == 3
+    assert report_of(path)["reason"].startswith(" begins 8 flows: 0b9499d1")
