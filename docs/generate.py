@@ -1,6 +1,6 @@
-"""The reference pages that are made from the code: `docs/reference/kinds.md`, `cli.md` and `shapes/*.svg`.
+"""The reference pages that are made from the code: `docs/reference/*.md` and the pictures of shapes, `shapes/*.svg`.
 
-In: the kinds' docstrings, parameters and examples; the command line's help; the shapes that ship. Out: the pages, as
+In: the kinds' docstrings, parameters and examples; the command line's help; the report's schema; the shapes that ship.
 `pages()` or written (`make docs`). A test fails while a page differs from what this makes.
 """
 
@@ -19,6 +19,7 @@ import yaml
 from verifier import shapeview
 from verifier.assertions import Example, kinds
 from verifier.cli import cli
+from verifier.reports.json import schema as report_schema
 from verifier.shape import Rule
 from verifier.specfile import load, shipped
 
@@ -39,10 +40,11 @@ NEW_TYPES = {  # of `verifier.shape`
 def pages() -> dict[Path, str]:
     """Every generated page by its path."""
     reference = HERE / "reference"
+    made = {"kinds": kinds_page, "cli": cli_page, "report": report_page}
     pictures = {
         reference / "shapes" / f"{name}.svg": shapeview.svg(shapeview.picture(load(name))) for name in shipped()
     }
-    return {reference / "kinds.md": kinds_page(), reference / "cli.md": cli_page(), **pictures}
+    return {reference / f"{name}.md": page() for name, page in made.items()} | pictures
 
 
 # ---- kinds
@@ -222,6 +224,65 @@ def plot() -> tuple[Path, str]:
     with chdir(HERE.parent):
         exec(compile(block, str(page), "exec"), {"__name__": "docs"})  # noqa: S102  (our own page)
         return page.with_name("step-times.svg"), Path("out/step-times.svg").read_text(encoding="utf-8")
+
+
+# ---- the JSON report
+
+
+def report_page() -> str:
+    """Every field of the JSON report, as its schema describes it."""
+    schema = report_schema()
+    lines = [
+        MADE,
+        "# The JSON report",
+        "",
+        "`--report json=FILE` writes it.",
+        schema["description"],
+        "`verifier schema --report` prints its JSON Schema. Moments are ISO 8601 in UTC.",
+        "",
+    ]
+    for name, part in schema["$defs"].items():
+        if "properties" not in part:
+            continue
+        lines += [f"## {name}", "", part["description"], "", "| field | holds | meaning |", "| --- | --- | --- |"]
+        for field, said in part["properties"].items():
+            kind = _holds(said, schema["$defs"])
+            kind += "" if field in part["required"] else " (may be missing)"
+            lines.append(f"| `{field}` | {kind} | {said['description']} |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _holds(said: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
+    """What a field of the schema may hold, in words; objects as links to their tables."""
+    if "$ref" in said:
+        name = said["$ref"].rsplit("/", 1)[-1]
+        if "properties" in defs[name]:
+            return f"[{name}](#{name})"
+        return _NAMED[name] if name in _NAMED else _holds(defs[name], defs)
+    if "const" in said or "enum" in said:
+        return " or ".join(f"`{value}`" for value in said.get("enum", [said.get("const")]))
+    if "anyOf" in said or "oneOf" in said:
+        return " or ".join(_holds(part, defs) for part in said.get("anyOf") or said["oneOf"])
+    if said["type"] == "array":
+        items = _holds(said["items"], defs) if "items" in said else ""
+        return f"list of {'texts' if items == 'text' else items}" if items else "list, empty in this version"
+    if said["type"] == "object":
+        named = said.get("additionalProperties")
+        return f"name: {_holds(named, defs)}" if named else "object"
+    either: list[str] = said["type"] if isinstance(said["type"], list) else [said["type"]]
+    return " or ".join(_NAMED.get(name, name) for name in either)
+
+
+_NAMED = {
+    "moment": "moment",
+    "moment_or_null": "moment or null",
+    "texts": "list of texts",
+    "count": "whole number",
+    "string": "text",
+    "integer": "whole number",
+    "boolean": "true or false",
+}
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from verifier.shape import (
 )
 from verifier.specfile import check_shape, dumps, load, load_all, loads, shipped, with_params
 from verifier.specmeaning import bad_pattern
+from verifier.specwords import nearest
 from verifier.specyaml import read
 
 KINDS = assertions.kinds()
@@ -475,3 +476,44 @@ def test_check_shape_is_content() -> None:
     """A right shape has no problems."""
     assert check_shape(made()) == []
     assert check_shape(loads(BIG)) == []
+
+
+@pytest.mark.parametrize(
+    ("section", "meant"), [("step", "steps"), ("assertion", "assertions"), ("asertions", "assertions")]
+)
+def test_a_misspelt_section_is_one_problem(section: str, meant: str) -> None:
+    """What speaks of its contents is not wrong for that; what is wrong beside it is still told."""
+    number = next(n for n, line in enumerate(SMALL.splitlines(), 1) if line.startswith(f"{meant}:"))
+    text = SMALL.replace(f"\n{meant}:", f"\n{section}:")
+    assert problems(text) == [f"f:{number}:1: the shape has no key '{section}'; did you mean '{meant}'?"]
+    if meant == "steps":
+        told = problems(text + "- never: {step: payed}\n")
+        assert told[1:] == [
+            "f:10:17: 'step' of assertion 'never': there is no step 'payed'; did you mean 'paid'?",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "name"),
+    [
+        ("payed", ["placed", "paid"], "paid"),
+        ("plced", ["placed", "paid"], "placed"),
+        ("shiped", ["skipped", "shipped"], "shipped"),
+        ("teh", ["toe", "the"], "the"),
+        ("deadline", ["within", "for"], "within"),
+        ("zzz", ["placed"], None),
+    ],
+)
+def test_the_nearest_name_has_the_fewest_slips(word: str, known: list[str], name: str | None) -> None:
+    """Of several the one that begins like the word; a swap is one slip."""
+    assert nearest(word, known) == name
+
+
+@pytest.mark.parametrize(
+    ("point", "meant"),
+    [("ende of paid", "end of paid"), ("strat of paid", "start of paid"), ("edn of payed", "end of paid")],
+)
+def test_a_misspelt_end_of_a_step_is_named(point: str, meant: str) -> None:
+    """Not the step alone, which is its start."""
+    (told,) = problems(SMALL + f"- precedes: {{first: {point}, then: placed}}\n")
+    assert told.endswith(f": 'first' of assertion 'precedes' is '{point}'; did you mean '{meant}'?")

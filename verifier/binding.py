@@ -228,7 +228,7 @@ class BoundFlow:
 
     def _of_message(self, span: Span, names: tuple[str, ...]) -> Seen:
         if span.dropped_attributes:
-            return Seen(state="unreadable", why=f"{span.dropped_attributes} attributes of the span were dropped")
+            return Seen(state="unreadable", why=_dropped(span.dropped_attributes))
         records = self.message(span)
         if records:
             values = {canonical(v): v for r in records if (v := own(r, names)) is not None}
@@ -392,3 +392,7 @@ def _all(orders: list[Order]) -> Order:
             if order.answer == answer:
                 return order
     return orders[0]
+
+
+def _dropped(count: int) -> str:
+    return "1 attribute of the span was dropped" if count == 1 else f"{count} attributes of the span were dropped"

@@ -6,25 +6,27 @@ Exit codes: 0 satisfied, 1 violated, 2 usage or shape wrong, 3 inconclusive, pen
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from verifier import __version__, commands
 from verifier.config import load
-from verifier.errors import SourceError, VerifierError
+from verifier.errors import SourceError, SpecError, VerifierError
 
 EXIT_USAGE, EXIT_UNDECIDED, EXIT_SOURCE = 2, 3, 4
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command and exits with its code; no traceback reaches the user."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    config: dict[str, Any] = {}
     try:
         config = load(cli.commands)
         code = cli.main(
-            args=list(argv) if argv is not None else None,
+            args=args,
             prog_name="verifier",
             standalone_mode=False,
             default_map=config,
@@ -33,32 +35,62 @@ def main(argv: Sequence[str] | None = None) -> None:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         code = EXIT_USAGE
-    except click.ClickException as error:
-        error.show()
-        code = EXIT_USAGE
-    except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted")
-        code = 130
     except BrokenPipeError:  # the reader of our output has gone; nobody is left to tell
         code = EXIT_UNDECIDED
-    except VerifierError as error:
-        code = EXIT_SOURCE if isinstance(error, SourceError) else EXIT_USAGE
-        _complain(str(error))
-    except OSError as error:
-        code = EXIT_USAGE
-        _complain(f"standard output: can't be written ({error.strerror}); give a file: --report FORM=FILE")
-    except MemoryError:
-        _complain("out of memory; give fewer files at a time, or a narrower --flow")
-        code = EXIT_UNDECIDED
-    except Exception as error:
-        if os.environ.get("VERIFIER_DEBUG"):
+    except BaseException as error:
+        if isinstance(error, click.NoSuchOption) and error.possibilities:
+            from verifier.specwords import closest
+
+            error.possibilities[:] = [closest(error.option_name, error.possibilities)]
+        kind, code, problems = _why(error)
+        if kind == "internal" and os.environ.get("VERIFIER_DEBUG"):
             raise
-        _complain(
-            f"internal error: {type(error).__name__}: {error}. This is a fault of the verifier, not of your flow; "
-            "run again with VERIFIER_DEBUG=1 and report what it prints"
-        )
-        code = EXIT_UNDECIDED
+        if isinstance(error, click.ClickException):
+            error.show()
+        else:
+            _complain("\n".join(problems))
+        if not isinstance(error, commands.UnwritableError):
+            _leave_no_old_report(args, config, kind=kind, code=code, problems=problems)
     _leave(int(code or 0))
+
+
+def _why(error: BaseException) -> tuple[str, int, tuple[str, ...]]:
+    """(kind, exit code, sentences) of whatever ended a run."""
+    match error:
+        case click.ClickException():
+            return "usage", EXIT_USAGE, (error.format_message(),)
+        case SpecError():
+            return "shape", EXIT_USAGE, error.problems
+        case SourceError():
+            return "source", EXIT_SOURCE, (str(error),)
+        case VerifierError():
+            return "usage", EXIT_USAGE, tuple(str(error).splitlines())
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted", 130, ("interrupted",)
+        case OSError():
+            said = f"standard output: can't be written ({error.strerror}); give a file: --report FORM=FILE"
+            return "usage", EXIT_USAGE, (said,)
+        case MemoryError():
+            return "memory", EXIT_UNDECIDED, ("out of memory; give fewer files at a time, or a narrower --flow",)
+        case Exception():
+            said = f"internal error: {type(error).__name__}: {error}. This is a fault of the verifier, not of your flow"
+            return "internal", EXIT_UNDECIDED, (f"{said}; run again with VERIFIER_DEBUG=1 and report what it prints",)
+    raise error
+
+
+def _leave_no_old_report(
+    args: Sequence[str], config: Mapping[str, Any], *, kind: str, code: int, problems: tuple[str, ...]
+) -> None:
+    """Says in each report that was asked for that there is none: an earlier one would pass for this run's."""
+    name = next((word for word in args if word in cli.commands), "check")
+    from verifier.reports import Failure
+
+    with suppress(Exception):  # the first problem is said already
+        said = os.environ.get(f"VERIFIER_{name.upper()}_REPORTS", "").split() or config.get(name, {}).get("reports", ())
+        wanted = commands.asked_reports(args, cli.commands[name], said)
+        failure = Failure(kind=kind, problems=problems, exit_code=code)
+        for problem in commands.write_failures(failure, wanted):
+            _complain(problem)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

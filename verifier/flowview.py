@@ -10,11 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from verifier.flows import Flow, Gathering, Member, Row, Stray
 from verifier.shape import Correlation
-from verifier.spans import Observation, Record, Span
+from verifier.spans import Observation, Record, Span, message_ids
 from verifier.wording import clean, moment, wrap
 
 _VARIABLE = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-fA-F]{16,}|\b\d{4,}\b")
 """The part of a name that differs from call to call: uuids, long hex, numbers."""
+
+LEAST = 4
+"""How many characters of an id tell enough."""
 
 REASONS = {
     "own": "it carries the key itself",
@@ -88,23 +91,47 @@ def rows(flow: Flow, gathering: Gathering) -> Iterator[str]:
 
 
 def about(gathering: Gathering, wanted: str, correlation: Correlation) -> Iterator[str]:
-    """Where a row is, and why: `wanted` is a span id, a trace id, or the event id of a message."""
-    found = False
+    """Where a row is, and why: `wanted` names it, or begins one of its names; an alias's value says where it leads."""
+    chosen = matching(gathering, wanted)
+    for alias, leads in sorted(gathering.aliases.items()):
+        for value in sorted(chosen & leads.keys()):
+            yield f"{clean(alias)}={clean(value)}"
+            several = ", so it is evidence of none" if len(leads[value]) > 1 else ""
+            yield f"  leads to {_count(len(leads[value]), 'flow')}{several}"
+            yield from (f"    {correlation.key}={clean(key)}" for key in leads[value])
     every = _every(gathering)
     for flow in gathering.flows.values():
         for member in (*flow.members, *flow.shared):
-            if _is(member.row, wanted):
-                found = True
+            if chosen & _names(member.row):
                 yield from _entry(member.row, "")
                 yield f"  in {flow.name}={clean(flow.key)}"
                 yield from wrap(f"{member.why}: {_reason(member, every, flow)}", first="  ", rest="    ")
     for stray in gathering.strays:
-        if _is(stray.row, wanted):
-            found = True
+        if chosen & ({*_names(stray.row), stray.value} if stray.value else _names(stray.row)):
             yield from _entry(stray.row, "")
             yield from wrap(f"in no flow: {why_not(stray, correlation)}", first="  ", rest="    ")
-    if not found:
-        yield f"no span, trace or message {clean(wanted)} was read"
+
+
+def matching(gathering: Gathering, wanted: str) -> frozenset[str]:
+    """The names of rows that are `wanted`; if none is, those that begin with it, if it is long enough to tell."""
+    wanted = wanted.strip("[]")
+    every = names(gathering)
+    exact = every & {wanted, wanted.lower()}
+    if exact or len(wanted) < LEAST:
+        return exact
+    return frozenset(name for name in every if name.lower().startswith(wanted.lower()))
+
+
+def names(gathering: Gathering) -> frozenset[str]:
+    """Every id by which one may ask for rows: of spans, traces and messages, places of records, values of aliases."""
+    found: set[str] = set()
+    for flow in gathering.flows.values():
+        for member in (*flow.members, *flow.shared):
+            found |= _names(member.row)
+    for stray in gathering.strays:
+        found |= _names(stray.row)
+        found |= {stray.value} if stray.value else set()
+    return frozenset(found.union(*gathering.aliases.values()))
 
 
 def strays_by_reason(strays: Sequence[Stray], correlation: Correlation) -> Iterator[str]:
@@ -176,10 +203,9 @@ def _id(row: Row) -> str:
     return f"trace {row.trace_id} span {row.span_id}"
 
 
-def _is(row: Row, wanted: str) -> bool:
-    if isinstance(row, Span):
-        return wanted.lower() in (row.span_id, row.trace_id)
-    return wanted == str(row.value.get("event_id")) or wanted == f"{row.topic} {row.partition}:{row.offset}"
+def _names(row: Row) -> frozenset[str]:
+    own = (row.span_id, row.trace_id) if isinstance(row, Span) else (f"{row.topic} {row.partition}:{row.offset}",)
+    return frozenset((*own, *(ids[1] for ids in message_ids(row) if ids[0] == "event")))
 
 
 def _count(n: int, thing: str) -> str:

@@ -130,7 +130,8 @@ def check(
     _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)
     if any(f.verdict is Verdict.VIOLATED for f in tally.flows):
         tally.flows = _explained(tally, most=max_explained)
-    return tally.report(evidence, sight, assumed=str(assumed), version=__version__)
+    report = tally.report(evidence, sight, assumed=str(assumed), version=__version__)
+    return replace(report, shapes=tuple(shape.shape for shape in shapes))
 
 
 def sight_of(evidence: Evidence, at_ns: int, assume: Assume) -> Sight:

@@ -207,6 +207,7 @@ LOSSES: Mapping[str, bool] = {
     "conflicting_record": True,
     "instance_gone": True,  # a process fell silent and a new one took over
     "parent_cycle": False,  # its rows count as orphans of their flow
+    "bad_attribute": False,  # an attribute that can't be read: its span says that it was dropped
     "bad_end": False,  # a span that ends before it starts, or has no end: its end is unknown, nothing is missing
     "other_signal": False,  # metrics and logs in the same file
     "skipped_file": False,  # a file of a folder that holds no telemetry

@@ -113,6 +113,8 @@ def _wanted(part: Part) -> str:
 def _items(to: Problems, kinds: Mapping[str, type[Rule]]) -> tuple[list[_Item], bool]:
     """Each assertion whose kind is known, and whether these are all."""
     given = to.data.get("assertions")
+    if "assertions" not in to.data and ("assertions",) in to.meant:
+        return [], False
     if "assertions" not in to.data or given is None or given == ():
         where: Path = ("assertions",) if "assertions" in to.data else ()
         to.add(where, "the shape has no assertions; expected a list under 'assertions' with at least one")

@@ -29,7 +29,7 @@ from verifier.shape import (
     times_range,
 )
 from verifier.specschema import Head, Part, names
-from verifier.specwords import Problems, found, listed, of
+from verifier.specwords import Problems, found, listed, nearest, of
 from verifier.specyaml import Path, show
 
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -42,7 +42,8 @@ def check_part(to: Problems, part: Part) -> None:
     """Checks one value for what its place takes."""
     for key in unknown_keys(part):
         noun = "parameter" if part.path[:1] == ("assertions",) and len(part.path) == 3 else "key"
-        hint = to.hint(key, names(part.chosen), have="it has", path=part.path)
+        known = [*names(part.chosen), *(["assertions"] if part.chosen is Head else [])]
+        hint = to.hint(key, known, have="it has", path=part.path)
         to.add((*part.path, key), f"{of(part.path)} has no {noun} {show(key)}{hint}", key=True)
     if isinstance(part.value, dict) and part.chosen in _WHOLES:
         _WHOLES[part.chosen](to, part.path, part.value)
@@ -65,7 +66,14 @@ def _step_name(to: Problems, part: Part) -> None:
 
 
 def _point(to: Problems, part: Part) -> None:
-    _known(to, part, "step", split_point(part.value)[1])
+    edge, sep, name = part.value.partition(" of ")
+    near = nearest(edge, ["start", "end"]) if sep and split_point(part.value)[1] == part.value else None
+    if near is None:
+        _known(to, part, "step", split_point(part.value)[1])
+        return
+    there = to.declared("steps")
+    meant = f"{near} of {name if name in there else nearest(name, there) or name}"
+    to.add(part.path, f"{of(part.path)} is {show(part.value)}; did you mean {show(meant)}?", key=part.is_key)
 
 
 def _fact_name(to: Problems, part: Part) -> None:
@@ -78,7 +86,7 @@ def _machine_name(to: Problems, part: Part) -> None:
 
 def _known(to: Problems, part: Part, noun: str, name: str) -> None:
     there = to.declared(f"{noun}s")
-    if name not in there:
+    if name not in there and not (not there and f"{noun}s" in to.written):
         hint = to.hint(name, there, have="the shape has") or f"; the shape has no {noun}s" * (not there)
         subject = of(part.path[:-1] if part.is_key else part.path)
         to.add(part.path, f"{subject}: there is no {noun} {show(name)}{hint}", key=part.is_key)
@@ -100,7 +108,7 @@ def _pattern(to: Problems, part: Part) -> None:
 def check_params(to: Problems) -> None:
     """Params are durations, and no param is named like one."""
     for name in to.declared("params"):
-        value = to.data["params"][name]
+        value = to.section("params")[name]
         if duration_ns(name) is not None:
             to.add(("params", name), f"param {show(name)} is named like a duration; expected a word", key=True)
         if isinstance(value, str) and duration_ns(value) is None:
@@ -113,7 +121,7 @@ def _head(to: Problems, _: Path, head: Mapping[str, Any]) -> None:
         text = f"the shape's name is {show(name)}; expected letters, digits, '_', '.' and '-' only"
         to.add(("shape",), text)
     for fact in to.declared("facts"):
-        if head["facts"][fact] == ():
+        if to.section("facts")[fact] == ():
             to.add(("facts", fact), f"fact {show(fact)} has no place to read it from; expected at least one")
 
 

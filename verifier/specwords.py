@@ -43,19 +43,27 @@ class Problem:
 
 @dataclass(slots=True, kw_only=True)
 class Problems:
-    """What was found so far in some data; `meant`: keys that something misspelt stands for, so that none is missing."""
+    """What was found so far in some data; `meant`: keys that something misspelt stands for, so that none is missing.
+
+    `written`: for a section of the shape that is misspelt, the key that was written for it.
+    """
 
     data: Mapping[str, Any]
     found: list[Problem] = field(default_factory=list)
     meant: set[Path] = field(default_factory=set)
+    written: dict[str, str] = field(default_factory=dict)
 
     def add(self, path: Path, text: str, *, key: bool = False) -> None:
         self.found.append(Problem(path=path, text=text, key=key))
 
     def declared(self, section: str) -> list[str]:
         """The names that a section of the shape gives, whether or not what they name is right."""
-        given = self.data.get(section)
-        return list(given) if isinstance(given, dict) else []
+        return list(self.section(section))
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """A section of the shape, also under a misspelt name; empty if it is no mapping."""
+        given = self.data.get(self.written.get(name, name))
+        return given if isinstance(given, dict) else {}
 
     def hint(self, word: str, known: Iterable[str], *, have: str, path: Path | None = None) -> str:
         """`; did you mean 'x'?`, else what there is. `path`: of the mapping whose key the word would be."""
@@ -67,14 +75,44 @@ class Problems:
             return f"; {have}: {listed(known)}" if known else ""
         if path is not None:
             self.meant.add((*path, name))
+            if not path:
+                self.written.setdefault(name, word)
         return f"; did you mean {show(name)}?"
 
 
 def nearest(word: str, known: AbstractSequence[str]) -> str | None:
     """The name that somebody may have meant, None if none is near."""
     also = [name for name, ours in ALSO.items() if ours in known]
-    close = get_close_matches(word, [*known[:1_000], *also], n=1) if len(word) < 100 else []
-    return None if not close else close[0] if close[0] in known else ALSO[close[0]]
+    close = get_close_matches(word, [*known[:1_000], *also], n=5) if len(word) < 100 else []
+    if not close:
+        return None
+    best = closest(word, close)
+    return best if best in known else ALSO[best]
+
+
+def closest(word: str, names: Iterable[str]) -> str:
+    """The name with the fewest slips from a word; of several the one that begins most like it: `payed` is `paid`."""
+    return min(names, key=lambda name: (_slips(word, name), -_alike(word, name)))
+
+
+def _alike(a: str, b: str) -> int:
+    """How many letters both begin with."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _slips(a: str, b: str) -> int:
+    """How many letters to insert, drop, replace, or swap with their neighbour make b of a."""
+    before: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        row = [i]
+        for j, y in enumerate(b, 1):
+            least = min(last[j] + 1, row[-1] + 1, last[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                least = min(least, before[j - 2] + 1)
+            row.append(least)
+        before, last = last, row
+    return last[-1]
 
 
 def of(path: Path) -> str:

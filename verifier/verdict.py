@@ -156,6 +156,7 @@ class Report:
     notes: tuple[str, ...] = ()
     strict: bool = False
     again: str | None = None
+    shapes: tuple[str, ...] = ()
 
     @property
     def violated(self) -> tuple[FlowVerdict, ...]:

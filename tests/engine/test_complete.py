@@ -7,12 +7,12 @@ import pytest
 
 from tests.judging import judge_example
 from verifier.assertions import Example, kinds
-from verifier.engine.complete import parse_assume, sampled, silent_gaps
+from verifier.engine.complete import Sight, odd_times, parse_assume, sampled, silent_gaps
 from verifier.errors import UsageError
 from verifier.run import check
 from verifier.shape import AttributeName, Correlation, Ends, Shape, Step, StepName
 from verifier.sketch import ORIGIN_NS, parse
-from verifier.spans import Loss, Reading
+from verifier.spans import Loss, Reading, Span
 from verifier.verdict import FlowVerdict, Unproven
 
 MS = 1_000_000
@@ -331,3 +331,29 @@ def test_ends_is_only_what_was_seen() -> None:
         sketch = parse(text)
         found = check([shape], spans=Reading(url="s", spans=sketch.spans), records=Reading(url="r"))
         assert found.verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("start_ns", "said"),
+    [
+        (1_796_115_600, "seconds"),
+        (1_796_115_600_060, "milliseconds"),
+        (1_796_115_600_060_000, "microseconds"),
+    ],
+)
+def test_times_in_another_unit_are_named(start_ns: int, said: str) -> None:
+    """The unit that puts the span into our days is the one that it is in."""
+    span = Span(trace_id="1" * 32, span_id="2" * 16, service="a", name="b", start_ns=start_ns, end_ns=start_ns)
+    (loss,) = odd_times([span])
+    assert loss.what.endswith(f": its times look like {said}; OTLP wants nanoseconds")
+    (loss,) = odd_times([replace(span, start_ns=5)])
+    assert loss.what.endswith("are its times in nanoseconds, as OTLP wants them?")
+
+
+@pytest.mark.parametrize("kind", ["bad_record", "opaque_record", "bad_span", "bad_line"])
+def test_a_reason_that_quotes_a_loss_says_where_it_is(kind: str) -> None:
+    """The sentence alone doesn't say in which file and line."""
+    loss = Loss(kind=kind, where="run.events.jsonl:7", what="offset: saw 'x'", records=True)
+    sight = Sight(at_ns=1, from_ns=0, losses=(loss,))
+    assert sight.records_complete("t") is False
+    assert sight._loss_of_records("t", 1) == "run.events.jsonl:7: offset: saw 'x'"

@@ -87,7 +87,7 @@ def test_keys_stand_in_the_order_of_the_contract() -> None:
     document = loaded(made.full())
     assert list(document) == [
         "schema", "verdict", "at", "verifier", "assume", "sources", "totals", "flows",
-        "run_assertions", "unfired", "unmatched_steps", "reason", "notes",
+        "run_assertions", "unfired", "unmatched_steps", "reason", "notes", "exit_code", "strict", "shapes",
     ]  # fmt: skip
     flow = document["flows"][1]
     assert list(flow) == [

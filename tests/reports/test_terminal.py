@@ -94,7 +94,7 @@ def test_a_terminal_gets_colour_unless_told_not_to(monkeypatch: pytest.MonkeyPat
 def test_environment_does_not_colour_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables that make other tools colour their pipes change nothing here."""
     plain = text(made.full())
-    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "COLUMNS"):
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"):
         monkeypatch.setenv(name, "1")
     assert text(made.full()) == plain
 

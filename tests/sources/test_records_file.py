@@ -162,7 +162,7 @@ def test_a_header_on_a_later_line_is_counted():
     [
         ({"partition": -1}, "partition: saw -1, expected a whole number from 0"),
         ({"partition": "0"}, "partition: saw '0'"),
-        ({"partition": True}, "partition: saw True"),
+        ({"partition": True}, "partition: saw true"),
         ({"offset": 1.5}, "offset: saw 1.5"),
         ({"offset": 1 << 63}, "offset: saw 9223372036854775808"),
         ({"key": 5}, "key: saw 5, expected a string or null"),
@@ -173,7 +173,7 @@ def test_a_header_on_a_later_line_is_counted():
         ({"seen_unix": 0}, "seen_unix: saw 0, expected timestamp_ms or seen_unix"),
         ({"seen_unix": "5"}, "seen_unix: saw '5'"),
         ({"seen_unix": 1e300}, "seen_unix: saw 1e+300"),
-        ({"seen_unix": True}, "seen_unix: saw True"),
+        ({"seen_unix": True}, "seen_unix: saw true"),
         ({"value": json.loads('{"a":' + "[" * 101 + "]" * 101 + "}")}, "nested more than 100 deep"),
     ],
 )
@@ -191,7 +191,7 @@ def test_a_record_without_topic_or_time_is_counted():
     reading = read(line(1), line(2, topic=5), {"topic": "t", "partition": 0, "offset": 3, "value": {}})
     assert [(loss.topic, loss.what.split(",")[0]) for loss in reading.losses] == [
         (None, "topic: saw 5"),
-        ("t", "seen_unix: saw nothing"),
+        ("t", "saw neither timestamp_ms nor seen_unix"),
     ]
 
 
@@ -299,3 +299,30 @@ def test_records_come_compressed_as_well(tmp_path):
     path = tmp_path / "records"
     path.write_bytes(zstd(json.dumps(line(1)).encode()))
     assert read_records(str(path)).records == tuple(replace(record) for record in read(line(1)).records)
+
+
+def test_a_record_without_a_value_is_no_tombstone():
+    """A tombstone says null; where the field is missing, what it said was lost."""
+    bare = line(2)
+    del bare["value"]
+    reading = read(line(1), bare)
+    assert [record.offset for record in reading.records] == [1, 2]
+    (loss,) = reading.losses
+    assert (loss.kind, loss.where, loss.topic) == ("opaque_record", "standard input:2", "t")
+    assert loss.what.startswith("its value is missing (null says that there is none), expected a JSON object")
+
+
+def test_a_spans_document_over_many_lines_is_named():
+    """As its form of one line is."""
+    document = json.dumps(json.loads(json_lines(*RICH).split(b"\n")[0]), indent=2).encode()
+    assert "this is a spans file: give it with --spans" in refused(document)
+    assert refused(document).count("more") == 0
+
+
+def test_a_record_over_many_lines_is_read():
+    """What is one JSON value is one record, however it is printed."""
+    (record,) = read(json.dumps(line(7), indent=2).encode()).records
+    assert record.offset == 7
+    pretty = json.dumps(line(7), indent=2).encode()
+    assert len(read(b"{\n", line(1), line(2)).records) == 2
+    assert "ends in the middle of a value, expected a whole one on each line" in refused(pretty, pretty)

@@ -77,7 +77,10 @@ def test_a_folder_without_telemetry_is_an_error(tmp_path, read):
     """It names what it found instead."""
     with pytest.raises(SourceError, match=r"is a folder without a file of .* It has 0 files"):
         read(str(tmp_path))
-    for name in "abcd":
+    (tmp_path / "a").write_bytes(b"hello\n")
+    with pytest.raises(SourceError, match=r"It has 1 file: .*a: nothing in it"):
+        read(str(tmp_path))
+    for name in "bcd":
         (tmp_path / name).write_bytes(b"hello\n")
     with pytest.raises(SourceError, match=r"It has 4 files: .*a: nothing in it .*; .*b: .*; .*c: .*; and 1 more"):
         read(str(tmp_path))

@@ -97,6 +97,23 @@ def test_standard_input_that_is_closed(monkeypatch):
         (b'{"a":"\xff\xff"}\n', "is not UTF-8 text"),
         (b"[]", "saw a JSON list"),
         (b"42\n", "saw a JSON number"),
+        (b"[1, true]", "saw a JSON number, expected an object"),
+        (b"true\n", "saw true or false"),
+        (b"null\n", "saw null"),
+        (b"<html><body>404</body></html>", "starts with HTML"),
+        (b"\n <!DOCTYPE HTML>\n<html>", "starts with HTML"),
+        (b'<?xml version="1.0"?><a/>', "starts with XML"),
+        (b'{"a": NaN}', "is not JSON: saw 'NaN' at column 7 (JSON has no such number)"),
+        (b"hello world\nthis is a log\n", "is not JSON: saw 'hello world' at column 1"),
+        (b'{"a": 1,\n "b": oops}', "is not JSON: saw 'oops' at line 2 of it, column 7"),
+        (b'{"a": "x\xff"}', "is not UTF-8 text: byte 0xff at column 9"),
+        (b'{"resourceSpans":[{"scopeSpan":[{"spans":[{}]}]}]}\n', "holds no spans, expected 'scopeSpans'"),
+        (b'{"resourceSpans":[{"scopeSpan":[{"spans":[{}]}]}]}\n', "it has 'scopeSpan'"),
+        (b'{"resourceSpans":[{"instrumentationLibrarySpans":[]}]}\n', "is what OTLP wrote before 0.16"),
+        (
+            b'{"resourceSpans":[{"scopeSpans":[{"span":[{}]}]}]}\n',
+            "has no 'spans', expected a list of them; it has 'span'",
+        ),
         (b'"resourceSpans"\n', "saw a JSON string"),
         (b"{}\n", "saw an empty object"),
         (b'{"resource_spans":[]}', "OTLP/JSON writes 'resourceSpans'"),
@@ -366,3 +383,29 @@ def test_a_pipe_given_as_a_file_is_read(tmp_path):
         assert read_spans(f"/dev/fd/{reader}").spans == ONE
     finally:
         os.close(reader)
+
+
+def test_an_input_that_broke_off_is_one_loss():
+    """The compression that ends early is the cause; that a line does as well is the same loss, not another."""
+    whole = gzip.compress(b"".join(json_lines(make_span(n, name=f"{n * 7919}")) for n in range(1, 400)), mtime=0)
+    reading = read(whole[: len(whole) // 2])
+    (loss,) = reading.losses
+    assert (loss.kind, loss.what) == ("truncated", "its gzip data ends early")
+    assert loss.where == f"standard input:{len(reading.spans) + 1}"
+
+
+def test_a_scope_with_a_misspelt_list_is_counted_beside_good_ones():
+    """A scope may be empty, but not in another spelling."""
+    request = json_request(make_span(1))
+    request["resourceSpans"][0]["scopeSpans"] += [{"scope": {}}, {"scope": {}, "spans": []}, {"span": [{}]}]
+    reading = read(json.dumps(request).encode())
+    assert len(reading.spans) == 1
+    (loss,) = reading.losses
+    assert (loss.kind, loss.where) == ("bad_line", "standard input:1")
+    assert "scopeSpans[3] has no 'spans'" in loss.what
+
+
+def test_an_empty_request_is_a_legal_one():
+    """Nobody lost anything: the run will say that nothing was seen."""
+    reading = read(b'{"resourceSpans":[]}\n')
+    assert (reading.spans, reading.losses) == ((), ())

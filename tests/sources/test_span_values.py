@@ -155,6 +155,11 @@ def test_a_span_with_a_bad_end_is_kept_and_counted(end, kept):
     (span,), (loss,) = reading.spans, reading.losses
     assert span.end_ns == kept
     assert (loss.kind, loss.where, loss.service, loss.count) == ("bad_end", "standard input:1", "orders", 1)
+    assert loss.what.endswith(
+        "has no end; its end was set aside, the rest of it counts"
+        if not kept
+        else "ends 1ns before it starts; its end was set aside, the rest of it counts"
+    )
 
 
 def test_an_event_without_a_time_is_set_aside():
@@ -180,22 +185,22 @@ def test_a_link_to_nowhere_is_set_aside():
         ({"traceId": "0" * 32}, "traceId: saw only zeros"),
         ({"traceId": None}, "traceId: saw nothing"),
         ({"traceId": "W47/95gDgQPSabYzgT/GDA=="}, "base64"),
-        ({"traceId": 7}, "traceId: saw 7, expected str"),
+        ({"traceId": 7}, "traceId: saw 7, expected a string"),
         ({"spanId": ""}, "spanId: saw nothing, expected 16 hex digits"),
         ({"parentSpanId": "12"}, "parentSpanId: saw '12', expected 16 hex digits"),
         ({"startTimeUnixNano": None}, "startTimeUnixNano: saw nothing"),
         ({"startTimeUnixNano": "0"}, "startTimeUnixNano: saw nothing"),
         ({"startTimeUnixNano": -1}, "startTimeUnixNano: saw -1"),
         ({"startTimeUnixNano": (1 << 63) + 1}, "startTimeUnixNano: saw 9223372036854775809"),
-        ({"startTimeUnixNano": "soon"}, "startTimeUnixNano: saw 'soon', expected int"),
+        ({"startTimeUnixNano": "soon"}, "startTimeUnixNano: saw 'soon', expected a whole number"),
         ({"endTimeUnixNano": -1}, "endTimeUnixNano: saw -1"),
         ({"kind": "SERVER"}, "kind: saw 'SERVER', expected a number from 0 to 5 or a name like SPAN_KIND_SERVER"),
-        ({"kind": True}, "kind: saw True"),
+        ({"kind": True}, "kind: saw true, expected a whole number or a string"),
         ({"status": {"code": "bad"}}, "status.code: saw 'bad'"),
         ({"attributes": [{"key": "k", "value": {"stringValue": 5}}]}, "attributes[0].value.stringValue: saw 5"),
         ({"attributes": [{"key": "k", "value": {"intValue": str(1 << 63)}}]}, "intValue: saw 9223372036854775808"),
         ({"attributes": [{"key": "k", "value": {"bytesValue": "?"}}]}, "bytesValue: saw '?', expected base64"),
-        ({"attributes": {"k": "v"}}, "attributes: saw an object with 'k', expected array"),
+        ({"attributes": {"k": "v"}}, "attributes: saw an object with 'k', expected a list"),
     ],
 )
 def test_a_bad_span_costs_only_itself(changes, said):
@@ -260,3 +265,95 @@ def test_attributes_that_nest_too_deep_are_a_bad_span():
     (loss,) = read_json(request).losses
     assert loss.kind == "bad_span"
     assert "nested more than 100 deep" in loss.what
+
+
+def pairs(*given):
+    """Attributes as OTLP/JSON has them."""
+    return [{"key": key, "value": value} for key, value in given]
+
+
+EUR, SEK, ODD = {"stringValue": "EUR"}, {"stringValue": "SEK"}, {"stringvalue": "USD"}
+
+
+def test_a_key_that_says_two_things_counts_as_dropped():
+    """Which of them is right can't be told, so neither counts; the same twice is no harm."""
+    reading = read_one(attributes=pairs(("a", EUR), ("b", EUR), ("a", EUR), ("b", SEK)))
+    (span,), (loss,) = reading.spans, reading.losses
+    assert (span.attributes, span.dropped_attributes) == ({"a": "EUR"}, 1)
+    assert (loss.kind, loss.where, loss.service, loss.count) == ("bad_attribute", "standard input:1", "orders", 1)
+    assert loss.what == (
+        "attribute 'b' of span 0000000000000001: saw it with 'EUR' and 'SEK', expected it once; "
+        "the attribute was set aside"
+    )
+
+
+@pytest.mark.parametrize("value", [ODD, {"wrongValue": 1}, {"stringValue": None, "wrongValue": 1}])
+def test_a_value_of_an_unknown_kind_counts_as_dropped(value):
+    """It is not the same as no value."""
+    reading = read_one(attributes=pairs(("a", EUR), ("b", value)))
+    (span,), (loss,) = reading.spans, reading.losses
+    assert (span.attributes["a"], span.attributes["b"], span.dropped_attributes) == ("EUR", None, 1)
+    assert (loss.kind, loss.count) == ("bad_attribute", 1)
+    assert "attribute 'b' of span 0000000000000001: saw an object with" in loss.what
+    assert "expected one of stringValue, intValue" in loss.what
+
+
+def test_what_else_a_value_says_is_ignored():
+    """As OTLP wants it of fields that a reader doesn't know."""
+    assert only(read_one(attributes=pairs(("a", EUR | {"later": 1})), later={"a": 1})).attributes == {"a": "EUR"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attributes": pairs(("l", {"arrayValue": {"values": [EUR, ODD]}}))},
+        {"attributes": pairs(("m", {"kvlistValue": {"values": pairs(("a", ODD))}}))},
+        {"attributes": pairs(("m", {"kvlistValue": {"values": pairs(("a", EUR), ("a", SEK))}}))},
+        {"events": [{"timeUnixNano": "5", "name": "e", "attributes": pairs(("a", ODD))}]},
+        {"events": [{"timeUnixNano": "5", "name": "e", "attributes": pairs(("a", EUR), ("a", SEK))}]},
+        {"links": [{"traceId": "1" * 32, "spanId": "2" * 16, "attributes": pairs(("a", EUR), ("a", SEK))}]},
+    ],
+)
+def test_spoilt_attributes_are_counted_wherever_they_are(changes):
+    """In lists, in maps, on events, on links."""
+    reading = read_one(**changes)
+    assert [(loss.kind, loss.count) for loss in reading.losses] == [("bad_attribute", 1)]
+    assert reading.spans[0].dropped_attributes == 1
+
+
+def test_spoilt_attributes_of_a_resource_count_on_each_span():
+    """Its service is another matter: whose spans these are can't be said."""
+    request = json_request(make_span(1), make_span(2))
+    request["resourceSpans"][0]["resource"]["attributes"] += pairs(("zone", EUR), ("zone", SEK))
+    reading = read_json(request)
+    assert sorted(span.dropped_attributes for span in reading.spans) == [0, 1]
+    request["resourceSpans"][0]["resource"]["attributes"] += pairs(("service.name", ODD))
+    assert [(loss.kind, loss.count) for loss in read_json(request).losses] == [("bad_span", 1)]
+
+
+def test_spoilt_attributes_of_a_bad_span_are_not_the_next_ones():
+    """It takes them with it."""
+    request = json_request(make_span(1), make_span(2))
+    first = request["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    first.update(attributes=pairs(("a", EUR), ("a", SEK)), kind="odd", traceId="7")
+    first["events"] = [{"timeUnixNano": "5", "attributes": pairs(("a", ODD))}]
+    reading = read_json(request)
+    assert [loss.kind for loss in reading.losses] == ["bad_span"]
+    assert [span.dropped_attributes for span in reading.spans] == [0]
+
+
+def test_protobuf_says_the_same_of_spoilt_attributes():
+    """A key twice, and a field of a value that is not known here."""
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    request = ExportTraceServiceRequest()
+    group = request.resource_spans.add()
+    group.resource.attributes.add(key="service.name").value.string_value = "orders"
+    span = group.scope_spans.add().spans.add(trace_id=b"1" * 16, span_id=b"2" * 8, start_time_unix_nano=5)
+    span.end_time_unix_nano = 6
+    for key, text in (("a", "EUR"), ("a", "SEK"), ("b", "EUR"), ("b", "EUR")):
+        span.attributes.add(key=key).value.string_value = text
+    span.attributes.add(key="c").value.MergeFromString(b"\xfa\x01\x01x")  # field 31
+    reading = read_spans("-", stdin=io.BytesIO(request.SerializeToString()))
+    assert [(loss.kind, loss.count) for loss in reading.losses] == [("bad_attribute", 2)]
+    assert (reading.spans[0].attributes, reading.spans[0].dropped_attributes) == ({"b": "EUR", "c": None}, 2)

@@ -8,12 +8,20 @@ import io
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from verifier.errors import UsageError
+
+if TYPE_CHECKING:
+    from verifier.reports import Failure
+
+
+class UnwritableError(UsageError):
+    """A report can't be written to where it should be; the others were."""
 
 
 def found() -> Mapping[str, click.Command]:
@@ -42,6 +50,19 @@ def sources(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def no_telemetry(shapes: Sequence[str]) -> None:
+    """UsageError for a file of spans or records that stands where a shape should: its option was forgotten."""
+    from verifier.sources import holds
+
+    wrong = []
+    for path in shapes:
+        what = holds(path)
+        if what is not None:
+            wrong.append(f"{path}: holds {what}, expected a shape; give it with --{what}")
+    if wrong:
+        raise UsageError("\n".join(wrong))
 
 
 def once(urls: Sequence[str]) -> None:
@@ -81,11 +102,47 @@ def write_report(report: Any, wanted: Sequence[tuple[str, str | None]], max_expl
         try:
             Path(file).write_text(text.getvalue(), encoding="utf-8")
         except OSError as error:
-            raise UsageError(
+            raise UnwritableError(
                 f"--report {form}={file}: can't be written ({error.strerror}); give a path in a folder that exists"
             ) from error
     if all(file not in (None, "-") for _, file in wanted):
         write(report, "terminal", out=screen(), max_explained=max_explained)
+
+
+def asked_reports(args: Sequence[str], command: click.Command, given: Sequence[str]) -> list[tuple[str, str | None]]:
+    """The (form, file) of each `--report` that a command line asks for, or else `given`; those that make sense.
+
+    It reads the words itself: click has none of them when it refuses a line.
+    """
+    if not any(option.name == "reports" for option in command.params):
+        return []
+    texts = [args[i + 1] for i, word in enumerate(args[:-1]) if word == "--report"]
+    texts += [word.removeprefix("--report=") for word in args if word.startswith("--report=")]
+    out = []
+    for text in texts or given:
+        with suppress(UsageError):
+            out.append(form_of(text))
+    return out
+
+
+def write_failures(failure: "Failure", wanted: Sequence[tuple[str, str | None]]) -> list[str]:
+    """Writes in place of each report why there is none; what can't be written is returned as sentences."""
+    from verifier.reports import write_failure
+
+    problems = []
+    for form, file in wanted:
+        text = io.StringIO()
+        write_failure(failure, form, out=text)
+        if file in (None, "-"):
+            if form != "terminal":  # there it stands on standard error
+                with suppress(OSError, ValueError, UsageError):
+                    screen().write(text.getvalue())
+            continue
+        try:
+            Path(str(file)).write_text(text.getvalue(), encoding="utf-8")
+        except OSError as error:
+            problems.append(f"--report {form}={file}: can't be written ({error.strerror}); what is there is older")
+    return problems
 
 
 def screen() -> TextIO:

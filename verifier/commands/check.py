@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from verifier.commands import form_of, once, pair, sources, write_report
+from verifier.commands import form_of, no_telemetry, once, pair, sources, write_report
 from verifier.errors import UsageError
 from verifier.progress import progress_bar
 
@@ -67,6 +67,7 @@ def check(
 
     wanted = [form_of(text) for text in reports]
     once((*options["spans"], *options["records"]))
+    no_telemetry(shapes)
     with progress_bar() as progress:
         report = judge(
             load_all(shapes),

@@ -17,7 +17,7 @@ from verifier.spans import Loss, Record, Span
 from verifier.verdict import Absence
 from verifier.wording import moment
 
-OF_A_FILE = frozenset({"bad_line", "long_line", "truncated"})
+OF_A_FILE = frozenset({"bad_line", "bad_record", "bad_span", "long_line", "opaque_record", "truncated"})
 """Losses whose sentence needs the place in front of it."""
 
 FIRST_NS = 10**17
@@ -271,7 +271,9 @@ def losses_of(rows: Iterable[Span | Record]) -> tuple[Loss, ...]:
         ):
             if count:
                 part = kind.removeprefix("dropped_")
-                what = f"{count} {part} of span {row.span_id} ({row.service} {row.name}) were dropped"
+                lost = f"1 {part[:-1]}" if count == 1 else f"{count} {part}"
+                was = "was" if count == 1 else "were"
+                what = f"{lost} of span {row.span_id} ({row.service} {row.name}) {was} dropped"
                 out.append(Loss(kind=kind, where=row.service, count=count, what=what, service=row.service))
     return tuple(out)
 
@@ -290,10 +292,18 @@ def odd_times(spans: Iterable[Span]) -> tuple[Loss, ...]:
             where=service,
             count=count[service],
             service=service,
-            what=f"{service} {s.name} begins at {moment(s.start_ns)}: are its times in nanoseconds, not in seconds?",
+            what=f"{service} {s.name} begins at {moment(s.start_ns)}: {_unit(s.start_ns)}",
         )
         for service, s in sorted(first.items())
     )
+
+
+def _unit(time_ns: int) -> str:
+    """What unit a time is in that is too early in nanoseconds: the one that puts it between 1973 and 5138."""
+    for power, unit in ((10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds")):
+        if 10**8 <= time_ns // power < 10**11:
+            return f"its times look like {unit}; OTLP wants nanoseconds"
+    return "are its times in nanoseconds, as OTLP wants them?"
 
 
 def sampled(spans: Iterable[Span]) -> tuple[Loss, ...]:

@@ -11,25 +11,31 @@ from verifier.flows import Gathering
 from verifier.options import Expected
 from verifier.shape import Shape
 from verifier.spans import Loss, Record, Span
+from verifier.wording import count
 
 
 def absent(gathering: Gathering, name: str, key: str) -> str:
     """That a flow is not there, with what may have been meant."""
     near = difflib.get_close_matches(key, list(gathering.flows), n=1, cutoff=0.5)
     led = sorted({k for alias in gathering.aliases.values() for k in alias.get(key, ())})
+    begun = sorted(k for k in gathering.flows if k.startswith(key))
     hint = ""
     if led:
         hint = f"; it is an alias of {', '.join(led)}: ask with --correlation-id {key}"
+    elif len(begun) > 1:
+        return f"{key} begins {len(begun)} flows: {', '.join(begun[:3])}{' …' * (len(begun) > 3)}; give more of it"
     elif near:
         hint = f"; did you mean {near[0]}?"
-    return f"no flow {name}={key} among the {len(gathering.flows)} flows of these sources{hint}"
+    return f"no flow {name}={key} in these sources, which have {count(len(gathering.flows), 'flow')}{hint}"
 
 
 def cycles(gathering: Gathering) -> list[str]:
     """A note where rows are their own ancestors."""
     if not gathering.cycles:
         return []
-    return [f"{gathering.cycles} spans are their own ancestors (a parent cycle): their parents were set aside"]
+    them = "spans are their own ancestors (a parent cycle): their parents were set aside"
+    one = "span is its own ancestor (a parent cycle): its parent was set aside"
+    return [f"{gathering.cycles} {one if gathering.cycles == 1 else them}"]
 
 
 def unheard(group: Sequence[Shape], spans: Sequence[Span]) -> list[str]:

@@ -1,7 +1,8 @@
 """Ways to write a report: one file per form, found by its name.
 
 In: a `Report` and the name of a form. Out: text on a stream. A form is a module `verifier/reports/FORM.py` with a
-function `write(report, out, look)`; adding the file adds the form.
+function `write(report, out, look)`; adding the file adds the form. `write_failure(failure, out)` of it is asked where
+a run comes to no verdict, so that no earlier report is taken for its own.
 """
 
 import difflib
@@ -24,6 +25,15 @@ class Look:
     color: bool | None = None
     width: int | None = None
     max_explained: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A run that came to no verdict: `kind` is usage, shape, source, memory, interrupted or internal."""
+
+    kind: str
+    problems: tuple[str, ...]
+    exit_code: int
 
 
 def forms() -> tuple[str, ...]:
@@ -53,4 +63,13 @@ def write(
     importlib.import_module(f"{__name__}.{form}").write(report, out, look)
 
 
-__all__ = ["Look", "forms", "write"]
+def write_failure(failure: Failure, form: str, *, out: TextIO) -> None:
+    """Writes, where a report should be, why there is none: in the form if it has a `write_failure`, else as text."""
+    own = getattr(importlib.import_module(f"{__name__}.{form}"), "write_failure", None)
+    if own is not None:
+        own(failure, out)
+    else:
+        out.write("".join(f"no verdict: {problem}\n" for problem in failure.problems))
+
+
+__all__ = ["Failure", "Look", "forms", "write", "write_failure"]

@@ -8,13 +8,14 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any, TextIO
 
 from verifier import wording
 from verifier.clock import INFINITY_NS
 from verifier.diagnosis import Cause, Diagnosis, Repair
 from verifier.flows import Row
-from verifier.reports import Look
+from verifier.reports import Failure, Look
 from verifier.shape import Scalar
 from verifier.spans import Record
 from verifier.verdict import AssertionVerdict, Evidence, FlowVerdict, Judged, Report, RunVerdict, SourceReport, Verdict
@@ -27,13 +28,29 @@ _UNSAFE = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206
 
 def write(report: Report, out: TextIO, _: Look) -> None:
     """Writes the report as JSON."""
-    text = json.dumps(document(report), ensure_ascii=False, indent=2, allow_nan=False)
+    _write(document(report), out)
+
+
+def write_failure(failure: Failure, out: TextIO) -> None:
+    """Writes that a run came to no verdict, and why, as JSON."""
+    error = {"kind": failure.kind, "problems": list(failure.problems)}
+    _write({"schema": SCHEMA, "verdict": None, "exit_code": failure.exit_code, "error": error}, out)
+
+
+def _write(found: Json, out: TextIO) -> None:
+    text = json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False)
     text = _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     try:
         text.encode(out.encoding or "utf-8")
     except UnicodeEncodeError:
-        text = json.dumps(document(report), indent=2, allow_nan=False)
+        text = json.dumps(found, indent=2, allow_nan=False)
     out.write(text + "\n")
+
+
+def schema() -> Json:
+    """The JSON Schema (2020-12) of what is written here."""
+    found: Json = json.loads(files("verifier.reports").joinpath("report.schema.json").read_text(encoding="utf-8"))
+    return found
 
 
 def document(report: Report) -> Json:
@@ -41,7 +58,7 @@ def document(report: Report) -> Json:
     return {
         "schema": SCHEMA,
         "verdict": report.verdict.value,
-        "at": wording.moment(report.at_ns),
+        "at": _moment(report.at_ns or None),
         "verifier": report.version,
         "assume": report.assume,
         "sources": [_source(source) for source in report.sources],
@@ -52,6 +69,9 @@ def document(report: Report) -> Json:
         "unmatched_steps": list(report.unmatched_steps),
         "reason": report.reason,
         "notes": list(report.notes),
+        "exit_code": report.exit_code,
+        "strict": report.strict,
+        "shapes": list(report.shapes),
     }
 
 

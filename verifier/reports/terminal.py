@@ -38,7 +38,7 @@ def write(report: Report, out: TextIO, look: Look) -> None:
     """Writes the report for people; without escape codes where `out` is no terminal, unless colour is asked for."""
     tty = out.isatty()
     color = look.color if look.color is not None else tty and not os.environ.get("NO_COLOR")
-    width = max(look.width or (shutil.get_terminal_size().columns if tty else wording.WIDTH), NARROWEST)
+    width = max(look.width or _columns(tty), NARROWEST)
     page = StringIO()
     console = Console(
         file=page,
@@ -64,6 +64,14 @@ def write(report: Report, out: TextIO, look: Look) -> None:
     text = "".join(f"{line.rstrip()}\n" for line in page.getvalue().splitlines())
     encoding = out.encoding or "utf-8"  # a stream that can't write a sign gets its number, never an exception
     out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _columns(tty: bool) -> int:
+    """How wide to write: as COLUMNS says, also where no terminal listens; else as wide as it is, or as usual."""
+    if tty:
+        return shutil.get_terminal_size().columns
+    said = os.environ.get("COLUMNS", "")
+    return int(said) if said.isdecimal() and 0 < int(said) < 10_000 else wording.WIDTH
 
 
 def shorten(keys: Iterable[str]) -> dict[str, str]:
@@ -194,9 +202,14 @@ def _doubts(report: Report) -> Iterator[str]:
     if report.unmatched_steps:
         yield f"steps that matched nothing in any flow: {_joined(report.unmatched_steps)} (a renamed span?)"
     for source in report.sources:
-        if source.failed is not None:
+        if source.failed is not None and source.failed not in (report.reason or ""):
             yield f"{clean(source.url, most=None)} broke off: {clean(source.failed, most=None)}"
-    losses = [(source.url, loss) for source in report.sources for loss in source.losses if loss.demotes]
+    losses = [
+        (source.url, loss)
+        for source in report.sources
+        for loss in source.losses
+        if loss.demotes and not (loss.what and loss.what in (source.failed or ""))  # said already, as the cause
+    ]
     for url, loss in losses[:MOST_LOSSES]:
         yield f"observations may be missing in {clean(url, most=None)}: {wording.loss(loss)}"
     if len(losses) > MOST_LOSSES:
@@ -325,7 +338,8 @@ def _below(report: Report, width: int) -> Iterator[str]:
         aside = [wording.loss(loss) for loss in source.losses if not loss.demotes]
         more = f" and {len(aside) - MOST_LOSSES} more" if len(aside) > MOST_LOSSES else ""
         rows.append(("Source", said + (f"; set aside: {'; '.join(aside[:MOST_LOSSES])}{more}" if aside else "")))
-    rows.append(("Judged", f"as of {moment(report.at_ns)}, assuming {clean(report.assume)}, by {report.version}"))
+    as_of = f"as of {moment(report.at_ns)}, " if report.at_ns else ""  # without an observation there is no "end"
+    rows.append(("Judged", f"{as_of}assuming {clean(report.assume)}, by {report.version}"))
     yield ""
     yield from layout(rows, width=width)
     if report.again:

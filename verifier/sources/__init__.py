@@ -6,18 +6,21 @@ and a loss for whatever could not be read. What cannot be read at all is a `Sour
 """
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
+from verifier.errors import SourceError
 from verifier.sources import file, records_file
 from verifier.sources.merge import distinct_records, distinct_spans, merge
 from verifier.sources.places import visit
-from verifier.sources.stream import Progress, Stream
+from verifier.sources.sniff import HEAD, binary, telemetry
+from verifier.sources.stream import Meter, Progress, Stream
 from verifier.sources.tally import Tally
 from verifier.spans import Reading, Record, Span
 
-__all__ = ["Progress", "merge", "read_records", "read_spans"]
+__all__ = ["Progress", "holds", "merge", "read_records", "read_spans"]
 
 
 def read_spans(url: str, *, progress: Progress | None = None, stdin: BinaryIO | None = None) -> Reading:
@@ -64,6 +67,18 @@ def read_records(url: str, *, progress: Progress | None = None, stdin: BinaryIO 
         spoken = records_file.joined(topics, tally, url)
         once = distinct_records([(url, records)], tally)
     return Reading(url=url, records=once, losses=tally.losses(), topics=spoken, failed=failed)
+
+
+def holds(path: str) -> Literal["spans", "records"] | None:
+    """What a file looks like by its first bytes; None if it looks like neither, or is no file that can be read."""
+    if not os.path.isfile(path):
+        return None
+    try:
+        with open(path, "rb", buffering=0) as raw:
+            head = Stream(raw, path, Meter(path, None, None)).peek(HEAD)
+    except (OSError, SourceError):
+        return None
+    return "spans" if binary(head) else telemetry(head)
 
 
 @contextmanager

@@ -4,12 +4,14 @@ In: ids, numbers and attributes as a decoder found them. Out: what a `Span` take
 field is wrong, what was seen and what was expected. `Basket` holds what one file gave.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from verifier.sources.sniff import snippet
 from verifier.sources.tally import Tally
 from verifier.spans import Attributes, Event, Span, Value
+from verifier.wording import duration
 
 MAX_DEPTH = 100
 """How deep an attribute value may be nested; protobuf allows no more either."""
@@ -37,18 +39,33 @@ class BadSpan(Exception):
         super().__init__(f"{where}: saw {seen}, expected {expected}")
 
 
+class Spoilt(NamedTuple):
+    """An attribute that can't be used: what was seen and what was expected."""
+
+    key: str
+    seen: str
+    expected: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """What emitted a group of spans: its attributes, and the two that every span carries."""
+    """What emitted a group of spans: its attributes, and the two that every span carries.
+
+    Each span of it counts what is `spoilt` as dropped.
+    """
 
     attributes: Attributes
     service: str
     instance: str | None
+    spoilt: tuple[Spoilt, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
 class Basket:
-    """What one file gave so far. `good` counts the requests that could be read, even those without a span."""
+    """What one file gave so far. `good` counts the requests that could be read, even those without a span.
+
+    `spoilt` are the attributes of the span that is being read which can't be used.
+    """
 
     file: str
     tally: Tally = field(default_factory=Tally)
@@ -56,6 +73,7 @@ class Basket:
     good: int = 0
     trace_ids: dict[str, str] = field(default_factory=dict)
     resources: dict[bytes, Resource] = field(default_factory=dict)
+    spoilt: list[Spoilt] = field(default_factory=list)
 
     def bad(self, kind: str, what: str, line: int, *, service: str | None = None) -> None:
         """Count something that could not be read."""
@@ -63,6 +81,7 @@ class Basket:
 
     def bad_span(self, what: str, line: int, source: Resource | None) -> None:
         """Count a span that was set aside; `what` names the field."""
+        self.spoilt.clear()
         self.bad("bad_span", f"{what}; the span was set aside", line, service=source.service if source else None)
 
     def timed(self, event: Event, span_id: str, line: int, source: Resource) -> bool:
@@ -78,16 +97,47 @@ class Basket:
         what = f"a link of span {span_id} has a bad {problem}; the link was set aside"
         self.bad("dropped_links", what, line, service=source.service)
 
+    def settle(self, span_id: str, line: int, source: Resource) -> int:
+        """Count the attributes of a span that can't be used, and how many they are: on it they count as dropped."""
+        for key, seen, expected in (*self.spoilt, *source.spoilt):
+            name = f"attribute {snippet(key)} of span {span_id}"
+            said = f"{name}: saw {seen}, expected {expected}; the attribute was set aside"
+            self.bad("bad_attribute", said, line, service=source.service)
+        found = len(self.spoilt) + len(source.spoilt)
+        self.spoilt.clear()
+        return found
+
     def keep(self, span: Span, line: int) -> None:
         """Take a span in; one that ends before it starts is counted as well."""
         self.spans.append(span)
         if span.end_ns < span.start_ns:
-            what = "has no end" if span.end_ns == 0 else f"ends {span.start_ns - span.end_ns} ns before it starts"
-            self.bad("bad_end", f"span {span.span_id} of trace {span.trace_id} {what}", line, service=span.service)
+            early = f"ends {duration(span.start_ns - span.end_ns)} before it starts"
+            what = "has no end" if span.end_ns == 0 else early
+            said = f"span {span.span_id} of trace {span.trace_id} {what}; its end was set aside, the rest of it counts"
+            self.bad("bad_end", said, line, service=span.service)
 
 
-def resource(attributes: Attributes) -> Resource:
-    """The resource with its service and, if it says so, the process."""
+VALUES = ("stringValue", "intValue", "doubleValue", "boolValue", "bytesValue", "arrayValue", "kvlistValue")
+A_VALUE = f"one of {', '.join(VALUES)}"
+
+
+def distinct(pairs: Sequence[tuple[str, Value]], spoilt: list[Spoilt]) -> dict[str, Value]:
+    """Attributes of which a key is there more than once: it counts if it says the same each time, else it is spoilt."""
+    said: dict[str, dict[str, Value]] = {}
+    for key, value in pairs:
+        said.setdefault(key, {}).setdefault(repr(value), value)
+    for key, values in said.items():
+        if len(values) > 1:
+            words = " and ".join(snippet(value) for value in list(values.values())[:2])
+            spoilt.append(Spoilt(key, f"it with {words}", "it once"))
+    return {key: value for key, value in pairs if len(said[key]) == 1}
+
+
+def resource(attributes: Attributes, spoilt: Sequence[Spoilt] = ()) -> Resource:
+    """The resource with its service and, if it says so, the process; BadSpan if whose it is can't be told."""
+    for key, seen, expected in spoilt:
+        if key == "service.name":
+            raise BadSpan(f"attributes: {key}", seen, expected)
     service = attributes.get("service.name")
     instance = attributes.get("service.instance.id")
     host, pid = attributes.get("host.id") or attributes.get("host.name"), attributes.get("process.pid")
@@ -97,6 +147,7 @@ def resource(attributes: Attributes) -> Resource:
         attributes=attributes,
         service=_text(service) or "unknown_service",
         instance=_text(instance) or None,
+        spoilt=tuple(spoilt),
     )
 
 

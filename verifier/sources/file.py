@@ -25,12 +25,12 @@ def read(source: Stream) -> Basket:
     head = check_head(source, EXPECTED)
     if sniff.binary(head):
         basket = _read_binary(source)
-    elif _opens_document(source.peek_line()):
+    elif opens_document(source.peek_line()):
         basket = _read_document(source)
     else:
         basket = _read_lines(stream.lines(source.pieces()), source.name)
     cut_off(source, basket.tally)
-    if not basket.good or (not basket.spans and basket.tally.has("bad_span")):
+    if not basket.good or (not basket.spans and (basket.tally.has("bad_span") or basket.tally.has("bad_line"))):
         refuse(source, basket.tally, EXPECTED, claims=basket.good > 0 or b'"resourceSpans"' in head)
     return basket
 
@@ -50,10 +50,25 @@ def check_head(source: Stream, expected: str) -> bytes:
     return head
 
 
+def opens_document(first: bytes) -> bool:
+    """Whether a first line is no whole JSON value but how one begins that goes over many lines."""
+    if len(first) > stream.MAX_LINE or not first.startswith((b"{", b"[")):
+        return False
+    if not first.rstrip().endswith((b"{", b"[", b",", b":")):
+        return False
+    try:
+        msgspec.json.decode(first)
+    except msgspec.DecodeError:
+        return True
+    except otlp_json.UNREADABLE:
+        return False
+    return False
+
+
 def cut_off(source: Stream, tally: Tally) -> None:
     """Count an input that broke off; how much it lost can't be known."""
-    if source.broken is not None and not tally.has("truncated"):
-        tally.add("truncated", source.name, source.broken)
+    if source.broken is not None:
+        tally.because("truncated", source.name, source.broken)
 
 
 def refuse(source: Stream, tally: Tally, expected: str, *, claims: bool) -> None:
@@ -81,21 +96,6 @@ def _read_binary(source: Stream) -> Basket:
             why = "is binary and no whole request can be found in it"
             raise NotTelemetry(source.name, why, EXPECTED, GIVE)
     return basket
-
-
-def _opens_document(first: bytes) -> bool:
-    """Whether a first line is no whole JSON value but how one begins that goes over many lines."""
-    if len(first) > stream.MAX_LINE or not first.startswith((b"{", b"[")):
-        return False
-    if not first.rstrip().endswith((b"{", b"[", b",", b":")):
-        return False
-    try:
-        msgspec.json.decode(first)
-    except msgspec.DecodeError:
-        return True
-    except otlp_json.UNREADABLE:
-        return False
-    return False
 
 
 def _read_document(source: Stream) -> Basket:

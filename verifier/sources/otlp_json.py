@@ -6,7 +6,6 @@ Ids are hex, whole numbers are numbers or strings, enums numbers or names, field
 """
 
 import base64
-import re
 from collections.abc import Mapping
 from sys import intern
 
@@ -18,13 +17,16 @@ from verifier.sources.assemble import (
     BadSpan,
     Basket,
     Resource,
+    Spoilt,
     check_times,
+    distinct,
     hex_id,
     kind_of,
     resource,
     status_of,
 )
-from verifier.sources.sniff import described, snippet
+from verifier.sources.otlp_json_odd import instead_of, known, known_pairs, worded
+from verifier.sources.sniff import described, snippet, unreadable
 from verifier.spans import Event, Link, Span, Value
 
 # null means "not set" everywhere, as in every JSON of protobuf.
@@ -32,7 +34,8 @@ _Int = int | None
 _Text = str | None
 
 
-class _Any(Struct, rename="camel", gc=False):
+# A value of a kind that we don't know must be noticed: it fails here, and is looked at by itself.
+class _Any(Struct, rename="camel", gc=False, forbid_unknown_fields=True):
     string_value: _Text = None
     int_value: _Int = None
     double_value: float | None = None
@@ -129,9 +132,9 @@ def take(text: bytes, line: int, basket: Basket, *, ended: bool = True) -> None:
         _take_apart(text, line, basket, ended)
         return
     except UNREADABLE as problem:
-        basket.bad("bad_line" if ended else "truncated", unreadable(problem, ended), line)
+        basket.bad(*unreadable(problem, text, ended), line)
         return
-    if not requests or any(request.resource_spans is UNSET for request in requests):
+    if not requests or not all(map(_full, requests)):
         _take_apart(text, line, basket, ended)
         return
     for request in requests:
@@ -140,15 +143,12 @@ def take(text: bytes, line: int, basket: Basket, *, ended: bool = True) -> None:
             _take_group(group, f"resourceSpans[{i}]", line, basket)
 
 
-def unreadable(problem: Exception, ended: bool) -> str:
-    """Why a text is no JSON, in a sentence."""
-    if isinstance(problem, RecursionError):
-        return "is nested too deeply to be read"
-    if isinstance(problem, UnicodeDecodeError):
-        return "is not UTF-8 text"
-    if not ended:
-        return "the input ends in the middle of a JSON value"
-    return f"is not JSON ({problem})"
+def _full(request: _Request) -> bool:
+    """Whether a request is one, and each group of it holds spans; else it is worth a closer look."""
+    groups = request.resource_spans
+    return groups is not UNSET and all(
+        group.scope_spans and all(scope.spans for scope in group.scope_spans) for group in groups or ()
+    )
 
 
 def _take_group(group: _ResourceSpans, path: str, line: int, basket: Basket) -> None:
@@ -156,9 +156,7 @@ def _take_group(group: _ResourceSpans, path: str, line: int, basket: Basket) -> 
     try:
         source = _known_resource(bytes(group.resource), basket.resources)
     except (*UNREADABLE, BadSpan) as problem:
-        unowned = _problem(problem, f"{path}.resource", _generic(bytes(group.resource)))
-    if not any(scope.spans for scope in group.scope_spans or ()):
-        basket.bad("bad_line", f"{path} holds no spans, expected 'scopeSpans' with a list 'spans'", line)
+        unowned = worded(problem, f"{path}.resource", _generic(bytes(group.resource)))
     for j, scope in enumerate(group.scope_spans or ()):
         for k, span in enumerate(scope.spans or ()):
             try:
@@ -173,11 +171,24 @@ def _take_group(group: _ResourceSpans, path: str, line: int, basket: Basket) -> 
 
 def _known_resource(text: bytes, known: dict[bytes, Resource]) -> Resource:
     if (source := known.get(text)) is None:
-        raw = _RESOURCE.decode(text) if text else None
-        source = resource(_attributes(raw.attributes) if raw and raw.attributes else {})
+        try:
+            source = _resource(_RESOURCE.decode(text) if text else None, [])
+        except msgspec.ValidationError:
+            source = _resource_apart(_generic(text))
         if len(known) < _RESOURCES_KEPT:
             known[text] = source
     return source
+
+
+def _resource(raw: _Resource | None, spoilt: list[Spoilt]) -> Resource:
+    return resource(_attributes(raw.attributes, spoilt) if raw and raw.attributes else {}, spoilt)
+
+
+def _resource_apart(value: object) -> Resource:
+    spoilt: list[Spoilt] = []
+    if isinstance(value, dict):
+        value = value | {"attributes": known_pairs(value.get("attributes"), spoilt)}
+    return _resource(msgspec.convert(value, _Resource | None, strict=False), spoilt)
 
 
 def _generic(text: bytes) -> object:
@@ -194,10 +205,10 @@ def _span(raw: _Span, source: Resource, basket: Basket, line: int) -> Span:
         basket.trace_ids[raw.trace_id or ""] = trace_id
     span_id = hex_id(raw.span_id, 16, "spanId")
     parent, status = raw.parent_span_id, raw.status
-    dropped = raw.dropped_attributes_count or 0
+    dropped, spoilt = raw.dropped_attributes_count or 0, basket.spoilt
     events: tuple[Event, ...] = ()
     if raw.events:
-        found = [_event(event) for event in raw.events]
+        found = [_event(event, spoilt) for event in raw.events]
         events = tuple([event for event in found if basket.timed(event, span_id, line, source)])
         dropped += sum([event.dropped_attributes_count or 0 for event in raw.events])
     links: tuple[Link, ...] = ()
@@ -206,6 +217,9 @@ def _span(raw: _Span, source: Resource, basket: Basket, line: int) -> Span:
         dropped += sum([link.dropped_attributes_count or 0 for link in raw.links])
     start_ns, end_ns = raw.start_time_unix_nano or 0, raw.end_time_unix_nano or 0
     check_times(start_ns, end_ns)
+    attributes = _attributes(raw.attributes, spoilt) if raw.attributes else {}
+    if spoilt or source.spoilt:
+        dropped += basket.settle(span_id, line, source)
     return Span(
         trace_id=trace_id,
         span_id=span_id,
@@ -219,7 +233,7 @@ def _span(raw: _Span, source: Resource, basket: Basket, line: int) -> Span:
         instance=source.instance,
         status=status_of(status.code) if status else "unset",
         status_message=status.message or "" if status else "",
-        attributes=_attributes(raw.attributes) if raw.attributes else {},
+        attributes=attributes,
         events=events,
         links=links,
         trace_state=raw.trace_state or "",
@@ -229,11 +243,11 @@ def _span(raw: _Span, source: Resource, basket: Basket, line: int) -> Span:
     )
 
 
-def _event(raw: _Event) -> Event:
+def _event(raw: _Event, spoilt: list[Spoilt]) -> Event:
     return Event(
         name=intern(raw.name) if raw.name else "",
         time_ns=raw.time_unix_nano or 0,
-        attributes=_attributes(raw.attributes) if raw.attributes else {},
+        attributes=_attributes(raw.attributes, spoilt) if raw.attributes else {},
     )
 
 
@@ -243,23 +257,28 @@ def _link(raw: _Link, span_id: str, source: Resource, basket: Basket, line: int)
     except BadSpan as problem:
         basket.pointless(problem, span_id, line, source)
         return None
-    return Link(trace_id=trace_id, span_id=other, attributes=_attributes(raw.attributes) if raw.attributes else {})
+    attributes = _attributes(raw.attributes, basket.spoilt) if raw.attributes else {}
+    return Link(trace_id=trace_id, span_id=other, attributes=attributes)
 
 
-def _attributes(pairs: list[_Pair], depth: int = 0) -> dict[str, Value]:
+def _attributes(pairs: list[_Pair], spoilt: list[Spoilt], depth: int = 0) -> dict[str, Value]:
+    before = len(spoilt)
     found: dict[str, Value] = {}
     for pair in pairs:
         # Keys repeat by the million, short values often: one string for all of them.
         key, value = intern(pair.key) if pair.key else "", pair.value
         text = value.string_value if value is not None else None
         if text is None:
-            found[key] = _value(value, depth)
+            found[key] = _value(value, spoilt, depth)
         else:
             found[key] = intern(text) if len(text) < 24 else text
+    if len(found) < len(pairs):
+        del spoilt[before:]
+        return distinct([(pair.key or "", _value(pair.value, spoilt, depth)) for pair in pairs], spoilt)
     return found
 
 
-def _value(raw: _Any | None, depth: int) -> Value:
+def _value(raw: _Any | None, spoilt: list[Spoilt], depth: int) -> Value:
     if raw is None:
         return None
     if raw.string_value is not None:
@@ -277,9 +296,9 @@ def _value(raw: _Any | None, depth: int) -> Value:
     if depth >= MAX_DEPTH:
         raise BadSpan("attributes", f"values nested more than {MAX_DEPTH} deep", "less")
     if raw.array_value is not None:
-        return tuple([_value(value, depth + 1) for value in raw.array_value.values or ()])
+        return tuple([_value(value, spoilt, depth + 1) for value in raw.array_value.values or ()])
     if raw.kvlist_value is not None:
-        return _attributes(raw.kvlist_value.values or [], depth + 1)
+        return _attributes(raw.kvlist_value.values or [], spoilt, depth + 1)
     return None
 
 
@@ -297,7 +316,7 @@ def _take_apart(text: bytes, line: int, basket: Basket, ended: bool) -> None:
     try:
         value = msgspec.json.decode(text)
     except UNREADABLE as problem:
-        basket.bad("bad_line" if ended else "truncated", unreadable(problem, ended), line)
+        basket.bad(*unreadable(problem, text, ended), line)
         return
     for request in value if isinstance(value, list) and value else [value]:
         groups = request.get("resourceSpans", UNSET) if isinstance(request, dict) else UNSET
@@ -318,24 +337,29 @@ def _group_apart(group: object, path: str, line: int, basket: Basket) -> None:
         return
     unowned, source = "", None
     try:
-        raw = msgspec.convert(group.get("resource"), _Resource | None, strict=False)
-        source = resource(_attributes(raw.attributes) if raw and raw.attributes else {})
+        source = _resource_apart(group.get("resource"))
     except (msgspec.ValidationError, RecursionError, BadSpan) as problem:
-        unowned = _problem(problem, f"{path}.resource", group.get("resource"))
+        unowned = worded(problem, f"{path}.resource", group.get("resource"))
+    before = len(basket.spans), basket.tally.total()
     for j, scope in enumerate(_list(group, "scopeSpans", path, line, basket)):
         inner = f"{path}.scopeSpans[{j}]"
         if not isinstance(scope, dict):
             basket.bad_span(f"{inner}: saw {described(scope)}, expected an object with 'spans'", line, source)
             continue
+        if instead := instead_of(scope, "spans"):
+            basket.bad("bad_line", f"{inner} has no 'spans', expected a list of them{instead}", line)
         for k, span in enumerate(_list(scope, "spans", inner, line, basket)):
             if source is None:
                 basket.bad_span(unowned, line, None)
                 continue
             try:
-                converted = msgspec.convert(span, _Span, strict=False)
+                converted = msgspec.convert(known(span, basket.spoilt), _Span, strict=False)
                 basket.keep(_span(converted, source, basket, line), line)
             except (msgspec.ValidationError, RecursionError, BadSpan) as problem:
-                basket.bad_span(_problem(problem, f"{inner}.spans[{k}]", span), line, source)
+                basket.bad_span(worded(problem, f"{inner}.spans[{k}]", span), line, source)
+    if (len(basket.spans), basket.tally.total()) == before:
+        what = f"{path} holds no spans, expected 'scopeSpans' with a list 'spans'"
+        basket.bad("bad_line", f"{what}{instead_of(group, 'scopeSpans')}", line)
 
 
 def _list(parent: Mapping[str, object], name: str, path: str, line: int, basket: Basket) -> list[object]:
@@ -344,18 +368,3 @@ def _list(parent: Mapping[str, object], name: str, path: str, line: int, basket:
         return value or []
     basket.bad_span(f"{path}.{name}: saw {described(value)}, expected a list", line, None)
     return []
-
-
-def _problem(problem: Exception, path: str, value: object) -> str:
-    """What is wrong with a value at `path`, in a sentence that names the innermost field."""
-    if isinstance(problem, RecursionError):
-        return f"{path}: saw values nested too deeply, expected at most {MAX_DEPTH} levels"
-    if isinstance(problem, BadSpan):
-        return f"{path}.{problem}"
-    said = re.fullmatch(r"(?s)Expected `(.*)`, got `.*?`(?: - at `\$(.*)`)?", str(problem))
-    if said is None:
-        return f"{path}: {problem}"
-    inner = said[2] or ""
-    for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", inner):
-        value = value[name or int(index)]  # type: ignore[index]
-    return f"{path}{inner}: saw {snippet(value)}, expected {said[1].replace(' | null', '')}"

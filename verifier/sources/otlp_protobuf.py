@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from verifier.errors import SourceError
 from verifier.sources import stream
 from verifier.sources.assemble import (
+    A_VALUE,
     MAX_DEPTH,
     BadSpan,
     Basket,
     Resource,
+    Spoilt,
     check_times,
+    distinct,
     kind_of,
     raw_id,
     resource,
@@ -31,7 +34,7 @@ from verifier.sources.stream import ZSTD
 from verifier.spans import Event, Link, Span, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from opentelemetry.proto.common.v1 import common_pb2 as common
     from opentelemetry.proto.trace.v1 import trace_pb2 as trace
@@ -173,7 +176,8 @@ def _take_frame(data: bytes, number: int, decode: Decode, basket: Basket) -> Non
 def _take_group(group: "trace.ResourceSpans", path: str, number: int, basket: Basket) -> None:
     unowned, source = "", None
     try:
-        source = resource(_attributes(group.resource.attributes))
+        spoilt: list[Spoilt] = []
+        source = resource(_attributes(group.resource.attributes, spoilt), spoilt)
     except BadSpan as problem:
         unowned = f"{path}.resource.{problem}"
     for j, scope in enumerate(group.scope_spans):
@@ -190,10 +194,10 @@ def _take_group(group: "trace.ResourceSpans", path: str, number: int, basket: Ba
 def _span(raw: "trace.Span", source: Resource, basket: Basket, number: int) -> Span:
     parent, status = raw.parent_span_id, raw.status
     span_id = raw_id(raw.span_id, 8, "spanId")
-    dropped = raw.dropped_attributes_count
+    dropped, spoilt = raw.dropped_attributes_count, basket.spoilt
     events: tuple[Event, ...] = ()
     if raw.events:
-        found = [_event(event) for event in raw.events]
+        found = [_event(event, spoilt) for event in raw.events]
         events = tuple([event for event in found if basket.timed(event, span_id, number, source)])
         dropped += sum([event.dropped_attributes_count for event in raw.events])
     links: tuple[Link, ...] = ()
@@ -202,6 +206,9 @@ def _span(raw: "trace.Span", source: Resource, basket: Basket, number: int) -> S
         dropped += sum([link.dropped_attributes_count for link in raw.links])
     start_ns, end_ns = raw.start_time_unix_nano, raw.end_time_unix_nano
     check_times(start_ns, end_ns)
+    attributes = _attributes(raw.attributes, spoilt)
+    if spoilt or source.spoilt:
+        dropped += basket.settle(span_id, number, source)
     return Span(
         trace_id=raw_id(raw.trace_id, 16, "traceId"),
         span_id=span_id,
@@ -215,7 +222,7 @@ def _span(raw: "trace.Span", source: Resource, basket: Basket, number: int) -> S
         instance=source.instance,
         status=status_of(status.code),
         status_message=status.message,
-        attributes=_attributes(raw.attributes),
+        attributes=attributes,
         events=events,
         links=links,
         trace_state=raw.trace_state,
@@ -225,8 +232,8 @@ def _span(raw: "trace.Span", source: Resource, basket: Basket, number: int) -> S
     )
 
 
-def _event(raw: "trace.Span.Event") -> Event:
-    return Event(name=intern(raw.name), time_ns=raw.time_unix_nano, attributes=_attributes(raw.attributes))
+def _event(raw: "trace.Span.Event", spoilt: list[Spoilt]) -> Event:
+    return Event(name=intern(raw.name), time_ns=raw.time_unix_nano, attributes=_attributes(raw.attributes, spoilt))
 
 
 def _link(raw: "trace.Span.Link", span_id: str, source: Resource, basket: Basket, number: int) -> Link | None:
@@ -235,18 +242,22 @@ def _link(raw: "trace.Span.Link", span_id: str, source: Resource, basket: Basket
     except BadSpan as problem:
         basket.pointless(problem, span_id, number, source)
         return None
-    return Link(trace_id=trace_id, span_id=other, attributes=_attributes(raw.attributes))
+    return Link(trace_id=trace_id, span_id=other, attributes=_attributes(raw.attributes, basket.spoilt))
 
 
-def _attributes(pairs: "Iterable[common.KeyValue]", depth: int = 0) -> dict[str, Value]:
+def _attributes(pairs: "Sequence[common.KeyValue]", spoilt: list[Spoilt], depth: int = 0) -> dict[str, Value]:
+    before = len(spoilt)
     found: dict[str, Value] = {}
     for pair in pairs:
         value = pair.value
-        found[intern(pair.key)] = value.string_value or _value(value, depth)
+        found[intern(pair.key)] = value.string_value or _value(value, pair.key, spoilt, depth)
+    if len(found) < len(pairs):
+        del spoilt[before:]
+        return distinct([(pair.key, _value(pair.value, pair.key, spoilt, depth)) for pair in pairs], spoilt)
     return found
 
 
-def _value(raw: "common.AnyValue", depth: int) -> Value:
+def _value(raw: "common.AnyValue", key: str, spoilt: list[Spoilt], depth: int) -> Value:
     which = raw.WhichOneof("value")
     if which == "string_value":
         return raw.string_value
@@ -261,7 +272,9 @@ def _value(raw: "common.AnyValue", depth: int) -> Value:
     if depth >= MAX_DEPTH:
         raise BadSpan("attributes", f"values nested more than {MAX_DEPTH} deep", "less")
     if which == "array_value":
-        return tuple([_value(value, depth + 1) for value in raw.array_value.values])
+        return tuple([_value(value, key, spoilt, depth + 1) for value in raw.array_value.values])
     if which == "kvlist_value":
-        return _attributes(raw.kvlist_value.values, depth + 1)
+        return _attributes(raw.kvlist_value.values, spoilt, depth + 1)
+    if raw.ByteSize():  # protobuf keeps what it doesn't know
+        spoilt.append(Spoilt(key, "a value of a kind that is not known here", A_VALUE))
     return None

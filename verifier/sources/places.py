@@ -16,6 +16,7 @@ from verifier.errors import SourceError
 from verifier.sources.sniff import NotTelemetry
 from verifier.sources.stream import Meter, Progress, Stream
 from verifier.sources.tally import Tally
+from verifier.wording import count
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 Read = Callable[[Stream], None]
@@ -94,7 +95,7 @@ def _folder(url: str, read: Read, wanted: str, tally: Tally, progress: Progress 
         more = f"; and {len(passed) - 3} more" if len(passed) > 3 else ""
         raise SourceError(
             f"{shown(url)}: is a folder without a file of {wanted}, expected at least one; give the folder that has "
-            f"them. It has {len(files)} files{': ' if first else ''}{first}{more}"
+            f"them. It has {count(len(files), 'file')}{': ' if first else ''}{first}{more}"
         )
     return "; ".join(failed) or None
 

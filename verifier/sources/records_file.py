@@ -15,9 +15,9 @@ import msgspec
 
 from verifier.sources import stream
 from verifier.sources.assemble import LIMIT_NS, MAX_DEPTH
-from verifier.sources.file import check_head, cut_off, refuse, too_long
-from verifier.sources.otlp_json import UNREADABLE, unreadable
-from verifier.sources.sniff import binary, described, is_records, snippet
+from verifier.sources.file import check_head, cut_off, opens_document, refuse, too_long
+from verifier.sources.otlp_json import UNREADABLE
+from verifier.sources.sniff import binary, described, is_records, snippet, unreadable
 from verifier.sources.stream import Stream
 from verifier.sources.tally import Tally
 from verifier.spans import Record, Value
@@ -52,8 +52,16 @@ def read(source: Stream) -> Shelf:
     if binary(head):
         shelf.tally.add("bad_line", source.name, "saw binary data, perhaps spans (give such a file with --spans)")
         refuse(source, shelf.tally, EXPECTED, claims=False)
+    pieces = source.pieces()
+    if opens_document(source.peek_line()):
+        data = source.rest()
+        if _is_one(data):
+            _take(data, 1, shelf, ended=False, first=True)
+            pieces = iter(())
+        else:
+            pieces = iter((data,))
     first = True
-    for number, text, ended in stream.lines(source.pieces()):
+    for number, text, ended in stream.lines(pieces):
         if text is None:
             shelf.tally.add("long_line", source.name, too_long(), line=number)
         elif text and not text.isspace():
@@ -89,11 +97,21 @@ def joined(all_topics: list[Topics | None], tally: Tally, file: str) -> Topics |
     return found
 
 
+def _is_one(data: bytes) -> bool:
+    """Whether an input of many lines is one JSON value."""
+    try:
+        msgspec.json.decode(data)
+    except UNREADABLE:
+        return False
+    return True
+
+
 def _take(text: bytes, line: int, shelf: Shelf, *, ended: bool, first: bool) -> None:
     try:
         value = msgspec.json.decode(text)
     except UNREADABLE as problem:
-        shelf.tally.add("bad_line" if ended else "truncated", shelf.file, unreadable(problem, ended), line=line)
+        kind, what = unreadable(problem, text, ended)
+        shelf.tally.add(kind, shelf.file, what, line=line)
         return
     topic = None
     try:
@@ -108,8 +126,8 @@ def _take(text: bytes, line: int, shelf: Shelf, *, ended: bool, first: bool) -> 
             topic = value.get("topic") if isinstance(value.get("topic"), str) else None
             record = _record(value, text)
             shelf.records.append(record)
-            if not record.value and value.get("value") is not None:
-                seen = described(value["value"])
+            if not record.value and value.get("value", "missing") is not None:
+                seen = described(value["value"]) if "value" in value else "missing (null says that there is none)"
                 what = f"its value is {seen}, expected a JSON object: which flow it is of can't be told"
                 shelf.tally.add("opaque_record", shelf.file, what, line=line, topic=topic)
     except BadRecord as problem:
@@ -215,6 +233,8 @@ def _times(line: dict[str, object], value: Mapping[str, Value]) -> tuple[int | N
     if (exact := _positive(broker, 1_000_000)) is not None:
         return exact, exact
     if (seen := _positive(reader, 1_000_000_000)) is None:
+        if broker is None and reader is None:
+            raise BadRecord("saw neither timestamp_ms nor seen_unix, expected one of them, a time since 1970")
         name = "timestamp_ms" if broker is not None else "seen_unix"
         raise BadRecord(f"{name}: saw {_seen(line, name)}, expected timestamp_ms or seen_unix, a time since 1970")
     said = value.get("event_timestamp")

@@ -6,10 +6,17 @@ OTLP (`binary`), and the words that name what a JSON value is instead of what wa
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from verifier.errors import SourceError
 from verifier.sources.stream import ZSTD
 from verifier.spans import Loss
+
+_AT_BYTE = re.compile(r"\(byte (\d+)\)")
+_WORD = re.compile(rb"-?[A-Za-z]+")
+_NAMES = {list: "a JSON list", str: "a JSON string", bool: "true or false", type(None): "null"}
+NO_NUMBER = "JSON has no such number"
+_PAGE = re.compile(rb"\s*<(!doctype html|html|head|body)\b", re.IGNORECASE)
 
 HEAD = 64 << 10
 """How much of an input is looked at."""
@@ -56,6 +63,10 @@ def stranger(head: bytes) -> str | None:
             return what
     if head[257:262] == b"ustar":
         return "a tar archive (unpack it first)"
+    if _PAGE.match(head):
+        return "HTML, perhaps a server's answer to another question"
+    if head.lstrip().startswith(b"<?xml"):
+        return "XML"
     if _CONTROL.search(head[:4096]) and b'{"' not in head:
         return "binary data"
     return None
@@ -74,6 +85,15 @@ def binary(head: bytes) -> bool:
     )
 
 
+def telemetry(head: bytes) -> Literal["spans", "records"] | None:
+    """What a JSON input holds by the names in its first bytes; None if it is no JSON, or none of ours."""
+    if not head.lstrip().startswith((b"{", b"[")):
+        return None
+    if b'"resourceSpans"' in head:
+        return "spans"
+    return "records" if b'"topics"' in head or (b'"topic"' in head and b'"offset"' in head) else None
+
+
 def varint(data: bytes, at: int) -> tuple[int, int | None]:
     """The protobuf varint at `at` and where it ends; None if it doesn't end."""
     value = 0
@@ -88,10 +108,44 @@ def varint(data: bytes, at: int) -> tuple[int, int | None]:
     return 0, None
 
 
+def unreadable(problem: Exception, text: bytes, ended: bool) -> tuple[str, str]:
+    """The kind of loss of a text that is no JSON, and why it is none, in a sentence.
+
+    `ended` False: the input ends with it, so that it may have been cut off.
+    """
+    if isinstance(problem, RecursionError):
+        return "bad_line", "is nested too deeply to be read"
+    if isinstance(problem, UnicodeDecodeError):
+        try:
+            text.decode()
+        except UnicodeDecodeError as bad:
+            return "bad_line", f"is not UTF-8 text: byte 0x{text[bad.start]:02x} at {_place(text, bad.start)}"
+        return "bad_line", "is not UTF-8 text"
+    found = _AT_BYTE.search(str(problem))
+    at = int(found[1]) if found else len(text)
+    if at >= len(text):
+        whole = "is not JSON: the line ends in the middle of a value, expected a whole one on each line"
+        return ("bad_line", whole) if ended else ("truncated", "the input ends in the middle of a JSON value")
+    word = _WORD.match(text, at)
+    if word is None or not at:
+        seen = snippet(text[at : at + 20].split(b"\n")[0].decode("utf-8", "replace"))
+    else:
+        seen = snippet(word[0].decode())
+    hint = f" ({NO_NUMBER})" if word is not None and word[0] in (b"NaN", b"Infinity", b"-Infinity") else ""
+    return "bad_line", f"is not JSON: saw {seen} at {_place(text, at)}{hint}"
+
+
+def _place(text: bytes, at: int) -> str:
+    """Where a byte is: its column, and of a text of several lines the line before."""
+    above = text.count(b"\n", 0, at)
+    column = len(text[text.rfind(b"\n", 0, at) + 1 : at].decode("utf-8", "replace")) + 1
+    return f"line {above + 1} of it, column {column}" if above else f"column {column}"
+
+
 def described(value: object) -> str:
     """A decoded JSON value in words: what it is if we know it, else what it has."""
     if not isinstance(value, Mapping):
-        return {list: "a JSON list", str: "a JSON string", type(None): "null"}.get(type(value), "a JSON number or word")
+        return _NAMES.get(type(value), "a JSON number")
     if is_spans(value):
         return "spans (this is a spans file: give it with --spans)"
     if is_records(value):
@@ -120,5 +174,7 @@ def snippet(value: object) -> str:
     """A foreign value, short and harmless enough for a sentence."""
     if isinstance(value, dict | list):
         return described(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     text = repr(value[:80] if isinstance(value, str | bytes) else value)
     return text if len(text) <= 60 else f"{text[:57]}…"

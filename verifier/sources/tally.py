@@ -40,6 +40,18 @@ class Tally:
         """Whether anything of that kind was counted."""
         return any(key[0] == kind for key in self._first)
 
+    def total(self) -> int:
+        """How much was counted so far."""
+        return sum(self._count.values())
+
+    def because(self, kind: str, file: str, what: str) -> None:
+        """Count something under its cause; if it was counted already the place stays, and the sentence is this one."""
+        known = [key for key in self._first if key[:2] == (kind, file)]
+        for key in known:
+            self._first[key] = (self._first[key][0], what)
+        if not known:
+            self.add(kind, file, what)
+
     def extend(self, losses: Iterable[Loss]) -> None:
         """Take over rows that were folded elsewhere; they stay rows of their own."""
         self._more.extend(losses)
