@@ -87,6 +87,7 @@ class BoundFlow:
 
     `closed`: nothing more is expected of it. `ends_ns`: when it will be given up, if it is not over. `given` are facts
     that were told from outside. `until_ns`: where it is over, the moment up to which absences are asked about.
+    `unbegun`: a step that every flow begins with and that was not seen: it may have begun before what was read.
     """
 
     shape: Shape
@@ -97,6 +98,7 @@ class BoundFlow:
     ends_ns: int | None = None
     given: Mapping[str, Scalar] = field(default_factory=dict)
     until_ns: int | None = None
+    unbegun: str | None = None
     occurrences: Mapping[str, tuple[Occurrence, ...]] = field(default_factory=dict)
     maybes: Mapping[str, tuple[Maybe, ...]] = field(default_factory=dict)
     inside: Callable[[Observation], Truth] = lambda _: True

@@ -85,6 +85,14 @@ Conditions = Mapping[str, Condition | Scalar]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Begins:
+    """What every flow begins with: one whose steps here were not all seen may have begun before what was read."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = PYDANTIC
+    steps: tuple[StepName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
     """When a flow is over: all these steps have been seen."""
 
@@ -98,12 +106,14 @@ class Correlation:
 
     `routes` are URL paths with the key in braces; `aliases` are attributes that stand for the key while they lead to
     only one; without `ends` a flow is over when the input is; at `gives_up` after its opening it is judged as it is.
+    Without `begins` a flow is taken to begin with its first observation.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = PYDANTIC
     key: AttributeName
     routes: tuple[str, ...] = ()
     aliases: tuple[AttributeName, ...] = ()
+    begins: Begins | None = None
     ends: Ends | None = None
     gives_up: Duration | None = None
 

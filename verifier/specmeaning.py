@@ -11,6 +11,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from verifier.shape import (
+    Begins,
     Condition,
     Correlation,
     Duration,
@@ -204,6 +205,7 @@ def unknown_keys(part: Part) -> list[str]:
 _WHOLES: dict[Any, Callable[[Problems, Path, Mapping[str, Any]], None]] = {
     Head: _head,
     Correlation: _flow,
+    Begins: _ends,
     Ends: _ends,
     Step: _step,
     Fact: _fact,

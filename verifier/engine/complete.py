@@ -120,9 +120,20 @@ class Sight:
         running = flow.running(absence, until)
         if running is not None:
             return Proof(state="open", until_ns=running, why="it has begun, and its span is not finished")
-        return self._lost(flow, own_losses, services, topics, until) or Proof(
-            state="proven", premises=self._premises(services, topics, until)
+        return (
+            self._before(absence, flow)
+            or self._lost(flow, own_losses, services, topics, until)
+            or Proof(state="proven", premises=self._premises(services, topics, until))
         )
+
+    def _before(self, absence: Absence, flow: BoundFlow) -> Proof | None:
+        """An absence at the beginning of a flow that may have begun before the sources do."""
+        since = absence.since_ns
+        if flow.unbegun is None or (since is not None and since >= self.from_ns - flow.clocks.uncertainty_ns):
+            return None
+        read_from = moment(self.from_ns)
+        why = f"no {flow.unbegun} was seen: it may have begun before {read_from}, where what was read begins"
+        return Proof(state="lost", why=why, settled_by=f"spans and records from before {read_from}")
 
     @staticmethod
     def _maybes(absence: Absence, flow: BoundFlow) -> Iterable[Maybe]:

@@ -88,7 +88,7 @@ def lay(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scalar]
     applies, reason = answered(bound, shape.when)
     if applies is False:
         return None
-    _bind(bound, setting)
+    _bind(bound, setting, expected=given is not None)
     kept = {m.row.id for m in cut.members}
     bound.unfinished = tuple(
         o for o in observations(m.row for m in flow.members if m.row.id not in kept) if o.first_ns <= sight.at_ns
@@ -170,7 +170,7 @@ def as_of(flow: Flow, at_ns: int) -> Flow:
     return replace(flow, members=kept(flow.members), shared=kept(flow.shared), orphans=orphans, crossing=crossing)
 
 
-def _bind(bound: BoundFlow, setting: Setting) -> None:
+def _bind(bound: BoundFlow, setting: Setting, *, expected: bool) -> None:
     """Orders and binds a flow that the shape applies to; this costs much more than its guard."""
     sight, flow, shape = setting.sight, bound.flow, bound.shape
     bound.clocks = Clocks(
@@ -181,6 +181,9 @@ def _bind(bound: BoundFlow, setting: Setting) -> None:
         records_complete=sight.records_complete,
     )
     bind(bound)
+    begins = shape.flow.begins
+    if begins is not None and not expected:  # one that was expected opens where what was read begins
+        bound.unbegun = next((p for p in begins.steps if not bound.points(p)), None)
     if shape.flow.gives_up is not None:
         bound.ends_ns = bound.opened_ns + bound.duration(shape.flow.gives_up)
     ends = shape.flow.ends

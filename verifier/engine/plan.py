@@ -27,6 +27,8 @@ def plan(shape: Shape) -> Plan:
     used: set[str] = set()
     for rule in shape.assertions:
         used |= _needed(rule)
+    if shape.flow.begins is not None:
+        used |= {split_point(p)[1] for p in shape.flow.begins.steps}
     if shape.flow.ends is not None:
         used |= {split_point(p)[1] for p in shape.flow.ends.steps}
     expected = tuple(name for name, step in shape.steps.items() if name in used and not step.optional)
