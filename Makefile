@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench break format docs clean
+.PHONY: help setup demo test explain bench break oracle format docs clean
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -45,12 +45,18 @@ test: setup ## every check: format, lint, types, tests with coverage
 	@$(BIN)/mypy --no-error-summary verifier benchmarks docs/generate.py
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
+explain: setup ## is the first cause named the right one? breaks good recorded batches in every way (some minutes)
+	@$(BIN)/python -m tests.laws.explanations
+
 bench: setup ## spans per second, memory, cost of import (some minutes)
 	@$(BIN)/python -m benchmarks.bench
 
 break: setup ## break each kind's code and each law's build on purpose; what goes unnoticed is listed
 	@$(BIN)/python -m tests.breaking.broken_builds
 	@$(BIN)/python -m tests.breaking.break_kinds
+
+oracle: setup ## judge against the oracle on 100,000 random cases (half an hour)
+	@$(BIN)/python -m tests.laws.differential --cases 100000 --seed 0 --jobs 2
 
 format: setup ## format, and mend what can be mended by itself
 	@$(BIN)/ruff check --quiet --fix-only $(OURS)

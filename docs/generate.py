@@ -1,13 +1,14 @@
-"""The reference pages that are made from the code: `docs/reference/kinds.md` and `docs/reference/cli.md`.
+"""The reference pages that are made from the code: `docs/reference/kinds.md`, `cli.md` and `shapes/*.svg`.
 
-In: the kinds' docstrings, parameters and examples; the command line's help. Out: the pages, as `pages()` or written
-(`make docs`). A test fails while a page differs from what this makes.
+In: the kinds' docstrings, parameters and examples; the command line's help; the shapes that ship. Out: the pages, as
+`pages()` or written (`make docs`). A test fails while a page differs from what this makes.
 """
 
 import inspect
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from contextlib import chdir
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from typing import Any
 import click
 import yaml
 
+from verifier import shapeview
 from verifier.assertions import Example, kinds
 from verifier.cli import cli
 from verifier.shape import Rule
+from verifier.specfile import load, shipped
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code; change it there, then: make docs -->"
@@ -35,7 +38,11 @@ NEW_TYPES = {  # of `verifier.shape`
 
 def pages() -> dict[Path, str]:
     """Every generated page by its path."""
-    return {HERE / "reference" / "kinds.md": kinds_page(), HERE / "reference" / "cli.md": cli_page()}
+    reference = HERE / "reference"
+    pictures = {
+        reference / "shapes" / f"{name}.svg": shapeview.svg(shapeview.picture(load(name))) for name in shipped()
+    }
+    return {reference / "kinds.md": kinds_page(), reference / "cli.md": cli_page(), **pictures}
 
 
 # ---- kinds
@@ -57,6 +64,8 @@ def kinds_page() -> str:
         *_table(fields(Rule)),
         "The examples are tests. In a sketch, a line is a span: `service : name @ start..end`; an indented one is a",
         "child; `!` is status ERROR, `*` a span event, `[topic partition:offset]` a record.",
+        "Where a kind judges the whole run, a row is of the flow that its attribute `flow` names, as what is below it;",
+        "such a kind takes no scope.",
         "A step of an example is a span of its own name, unless `steps` says otherwise.",
         "",
         *(f"- [{name}](#{name}): {_first_sentence(cls)}" for name, cls in found.items()),
@@ -190,6 +199,11 @@ def cli_page() -> str:
         "Every option has an environment variable (`VERIFIER_CHECK_SPANS`) and may stand in `verifier.toml`",
         "(`[check]`, `spans = [...]`) or under `[tool.verifier]` in `pyproject.toml`.",
         "",
+        "Two facts of the deployment stand beside them: how far clocks may be apart (`[clocks]`,",
+        '`uncertainty = "5ms"`) and, above all tables, declared outages,',
+        "in which the clock of `delivered` stands still:",
+        "`outages = [{from = 2026-11-22T22:00:00Z, to = 2026-11-22T22:05:00Z}]`.",
+        "",
     ]
     for name, command in [("verifier", cli), *((f"verifier {n}", c) for n, c in sorted(cli.commands.items()))]:
         parent = click.Context(cli, info_name="verifier", terminal_width=80, **cli.context_settings)
@@ -198,9 +212,21 @@ def cli_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+# ---- plots
+
+
+def plot() -> tuple[Path, str]:
+    """The picture of the how-to page that draws one: what its first block of Python saves."""
+    page = HERE / "how-to" / "plot-step-times.md"
+    block = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    with chdir(HERE.parent):
+        exec(compile(block, str(page), "exec"), {"__name__": "docs"})  # noqa: S102  (our own page)
+        return page.with_name("step-times.svg"), Path("out/step-times.svg").read_text(encoding="utf-8")
+
+
 def main() -> None:
-    """Writes every page."""
-    for path, text in pages().items():
+    """Writes every page, and the plot."""
+    for path, text in [*pages().items(), plot()]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         click.echo(f"wrote {path.relative_to(HERE.parent)}")

@@ -178,8 +178,50 @@ def test_an_own_key_beats_an_ancestors_and_the_edge_crosses() -> None:
     """The edge between the two flows is kept for the isolation rule."""
     found = gathered("a : root @ 0..9ms batch_id=b2\n  a : near @ 1..8ms batch_id=b1")
     (edge,) = found.flows["b1"].crossing
-    assert [i[1] for i in edge] == ["0000000000000002", "0000000000000001"]
+    assert (edge.row.id[1], edge.cause.id[1], edge.other) == ("0000000000000002", "0000000000000001", "b2")
+    assert (edge.how, edge.weak) == ("parent", False)
     assert found.flows["b2"].crossing == ()
+
+
+def test_links_and_messages_cross_too() -> None:
+    """A link to a row of another flow, and a message that another flow made."""
+    found = gathered(
+        "&one a : root @ 0..9ms batch_id=b2\na : near @ 10..11ms batch_id=b1\n  ~> one\n"
+        "[t 0:1] @ 1ms data.batch_id=b2 event_id=e\n"
+        "a : use @ 12..13ms $kind=consumer batch_id=b1 event_id=e"
+    )
+    edges = [(e.how, called(e.row), called(e.cause)) for e in found.flows["b1"].crossing]
+    assert edges == [("link", "near", "root"), ("message", "use", "t")]
+    assert found.flows["b2"].crossing == ()
+
+
+def test_a_record_that_another_flow_sent_crosses() -> None:
+    """The span that sends is of one flow, what it sends of another."""
+    found = gathered(
+        "a : send @ 0..1ms $kind=producer batch_id=b2 event_id=e\n[t 0:1] @ 1ms data.batch_id=b1 event_id=e"
+    )
+    assert [(e.how, called(e.row), called(e.cause)) for e in found.flows["b1"].crossing] == [("message", "t", "send")]
+
+
+def test_a_record_is_not_the_cause_of_another_with_its_event_id() -> None:
+    """Published again for another flow: neither sent the other."""
+    found = gathered("[t 0:1] @ 1ms data.batch_id=b2 event_id=e\n[t 0:2] @ 2ms data.batch_id=b1 event_id=e")
+    assert found.flows["b1"].crossing == found.flows["b2"].crossing == ()
+
+
+def test_which_of_two_records_was_handled_is_not_known_so_no_edge_crosses() -> None:
+    """One event id on records of two flows: the handler may have handled its own flow's."""
+    found = gathered(
+        "[t 0:1] @ 1ms data.batch_id=b2 event_id=e\n[t 0:2] @ 2ms data.batch_id=b1 event_id=e\n"
+        "a : use @ 12..13ms $kind=consumer batch_id=b1 event_id=e"
+    )
+    assert found.flows["b1"].crossing == ()
+
+
+def test_an_edge_through_a_shared_row_does_not_cross() -> None:
+    """A monitor's cycle works for both: neither flow caused the other."""
+    found = gathered("a : cycle @ 0..9ms\n  a : x @ 1..2ms batch_id=b1\n  a : y @ 3..4ms batch_id=b2")
+    assert found.flows["b1"].crossing == found.flows["b2"].crossing == ()
 
 
 def test_children_that_agree_give_their_parent_the_key() -> None:

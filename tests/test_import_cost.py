@@ -16,7 +16,7 @@ HEAVY_PACKAGES = ("google.protobuf", "opentelemetry")
 PUBLIC = (
     *("Shape", "Step", "Fact", "Machine", "Correlation", "Condition"),
     *("Span", "Event", "Link", "Record", "Flow", "Finding", "Verdict", "Report"),
-    *("check", "read", "load_shape"),
+    *("check", "read", "step_times", "load_shape"),
     *("Violation", "Inconclusive", "VerifierError", "SpecError", "SourceError", "UsageError"),
 )
 

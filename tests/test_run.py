@@ -330,3 +330,48 @@ def test_attempt_that_failed_is_shown_where_a_step_is_missing() -> None:
     (flow,) = judged(text, at="+1h").flows
     assert flow.verdict is Verdict.VIOLATED
     assert "1 failed attempt: no stock" in " ".join(flow.explain().split())
+
+
+def test_a_shape_that_finds_no_flow_is_never_a_pass() -> None:
+    """One wrong key must not switch off a whole shape: inconclusive, naming the shape and the nearest name."""
+    other = loads(ORDER.replace("shape: order", "shape: typo").replace("key: order_id", "key: order_idd"))
+    report = judged(GOOD, shapes=[loads(ORDER), other])
+    assert (report.flow("o1").verdict, report.verdict, report.exit_code) == (Verdict.SATISFIED, Verdict.INCONCLUSIVE, 3)
+    assert "shape typo judged no flow" in (report.reason or "")
+    assert "did you mean order_id?" in (report.reason or "")
+
+
+def test_a_shape_that_finds_no_flow_hides_no_violation() -> None:
+    """What is broken is broken, whatever another shape was spared."""
+    other = loads(ORDER.replace("shape: order", "shape: typo").replace("key: order_id", "key: order_idd"))
+    report = judged("shop : order @ 0..1ms order_id=o1 country=SE", shapes=[loads(ORDER), other], at="+2h")
+    assert report.verdict is Verdict.VIOLATED
+    assert any("shape typo judged no flow" in note for note in report.notes)
+
+
+def test_an_expected_flow_that_no_shape_judges_is_never_a_pass() -> None:
+    """It must be there: a fact that no guard wants makes the run inconclusive, naming the fact and what is wanted."""
+    report = judged(GOOD, expect=["order_id=o2,country=DE"])
+    assert (report.verdict, report.exit_code) == (Verdict.INCONCLUSIVE, 3)
+    assert "order_id=o2 was expected, but no shape applies: country is DE; order wants one of SE, NO" in report.reason
+
+
+def test_why_no_shape_applies() -> None:
+    """A flow that no shape judges names the fact, what it is and what each shape wants."""
+    (flow,) = judged(GOOD.replace("SE", "DE")).flows
+    assert flow.reason == "no shape applies: country is DE; order wants one of SE, NO"
+
+
+def test_a_topic_spelled_like_one_that_was_read_is_pointed_out() -> None:
+    """A `never` over a misspelled topic would hold for ever."""
+    text = ORDER.replace("  shipped: {", "  bad: {record: order.cancelledd}\n  shipped: {") + "  - never: {step: bad}\n"
+    report = judged(GOOD + "\n[order.cancelled 0:1] @ 5ms order_id=o1", shapes=[loads(text)])
+    assert "no record of topic order.cancelledd was read; did you mean order.cancelled?" in report.notes
+
+
+def test_a_flow_that_can_never_end_is_pointed_out() -> None:
+    """Without `gives_up` a flow whose end is lost would be awaited for ever: a note says so."""
+    text = ORDER.replace("  gives_up: 1h\n", "")
+    report = judged("shop : order @ 0..1ms order_id=o1 country=SE", shapes=[loads(text)])
+    assert report.verdict is Verdict.PENDING
+    assert any("order has no `gives_up`" in note for note in report.notes)

@@ -701,3 +701,17 @@ def test_law_a_json_string_is_a_name_anywhere(name: str) -> None:
     row, record = sketch.spans[0], sketch.records[0]
     assert (row.service, row.name, row.events[0].name, record.topic, record.key) == (name,) * 5
     assert row.attributes == {name: name}
+
+
+@pytest.mark.parametrize("width", [24, 40, 74])
+def test_long_rows_go_on_in_the_next_line(width: int) -> None:
+    """At single blanks, inside a word only if it is longer than a line; what is parsed is the same."""
+    text = (
+        'shop : POST /orders/{id}/lines @ 0..12ms "no  such \\\\ order" $kind=server path=\\x a="b  c" z=\\\n'
+        "  * moved @ 3ms from=new to=very/long/name/without/any/blank/in/it/that/is/longer/than/a/line/of/a/terminal\n"
+        '[orders.placed 0:17] @ 13ms data.text="# no comment, and a long text that has to be broken"\n'
+    )
+    sketch = parse(text)
+    drawn = render(sketch.spans, sketch.records, width=width)
+    assert parse(drawn) == sketch
+    assert max(map(len, drawn.splitlines())) <= width

@@ -32,7 +32,11 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "words": (
             "shape",
             "flows",
+            "crossing",
+            "shares",
             "clock",
+            "diagnosis",
+            "findings",
             "verdict",
             "sketch",
             "sketch.*",
@@ -44,6 +48,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
             "facts",
             "options",
             "binding",
+            "frames",
         )
     },
     2: {
@@ -51,12 +56,13 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "sources": ("sources", "sources.*"),
         "reports": ("reports", "reports.*"),
         "flowview": ("flowview",),
+        "shapeview": ("shapeview", "shapeview.*"),
     },
     3: {
-        "engine": ("engine", "engine.*"),
+        "engine": ("engine", "engine.*", "engine.diagnose.*"),
         "specfile": ("specfile", "speccheck", "specmeaning", "specschema", "specwords", "specyaml"),
     },
-    4: {"run": ("run",), "mutate": ("mutate", "mutate.*"), "strength": ("strength", "strength.*")},
+    4: {"run": ("run", "steptimes", "tally"), "mutate": ("mutate", "mutate.*"), "strength": ("strength", "strength.*")},
     5: {"cli": ("cli", "commands", "commands.*", "config", "progress")},
 }
 FOUND_BY_NAME = ("assertions.*", "reports.*", "commands.*", "cli")  # nobody imports them by a statement

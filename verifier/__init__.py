@@ -13,6 +13,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # editors and type checkers see these names; at run time each is loaded when it is first asked for
+    import pandas
+
     from verifier.errors import Inconclusive, SourceError, SpecError, UsageError, VerifierError, Violation
     from verifier.flows import Flow
     from verifier.run import Evidence
@@ -47,13 +49,15 @@ def check(
     params: Mapping[str, str] | None = None,
     clock_jumps: Sequence[str] = (),
     uncertainty: str | None = None,
+    outages: Sequence[Mapping[str, object]] = (),
     strict: bool = False,
 ) -> "Report":
     """Judges every flow of the sources by every shape.
 
     Spans and records are paths, folders or what was `read`; `flows` and `correlation_ids` narrow down which flows;
     `at` is the moment it is judged as of ("end", "+26h", an ISO time); `assume` the premise ("complete", "lossy",
-    "spans=lossy", "records=lossy"); `uncertainty` how far clocks may be apart ("5ms").
+    "spans=lossy", "records=lossy"); `uncertainty` how far clocks may be apart ("5ms");
+    `outages` are declared ones, `{"from": TIME, "to": TIME}`.
     Raises UsageError, SpecError or SourceError; never for what a flow did.
     """
     from verifier.run import check as run
@@ -70,6 +74,7 @@ def check(
         params=params,
         clock_jumps=clock_jumps,
         uncertainty=uncertainty,
+        outages=outages,
         strict=strict,
     )
 
@@ -79,6 +84,26 @@ def read(spans: "Input" = (), records: "Input" = ()) -> "Evidence":
     from verifier.run import read as run
 
     return run(spans, records)
+
+
+def step_times(
+    shapes: "Sequence[Shape]",
+    *,
+    spans: "Input" = (),
+    records: "Input" = (),
+    params: Mapping[str, str] | None = None,
+) -> "pandas.DataFrame":
+    """When each step of each flow happened: a table of pandas with one row per flow and occurrence of a step.
+
+    string: shape, key, step, sort (span, event or record), service, doubt (why it may be no occurrence of its own).
+    Int64: n (1 is the step's first in its flow), again (how many equal to it in the step's identity are left out).
+    datetime64[ns, UTC]: start, end; of a record, from when it was made (NaT if nothing tells) until it was seen.
+    In the order of flows in a report, then of the shape's steps, then of time.
+    Raises as `check` does; UsageError without pandas (the extra `pandas`).
+    """
+    from verifier.steptimes import step_times as run
+
+    return run(shapes, spans=spans, records=records, params=params)
 
 
 def load_shape(name: str | PathLike[str]) -> "Shape":
@@ -118,4 +143,5 @@ __all__ = [
     "check",
     "load_shape",
     "read",
+    "step_times",
 ]

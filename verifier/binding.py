@@ -202,6 +202,13 @@ class BoundFlow:
         same = isinstance(row, Span) and all(self.service(step) == row.service for step in then)
         return self.clocks.due_ns(At(of=p.of.of, edge=p.edge), limit_ns, business=business, other_clock=not same)
 
+    def settled_ns(self, p: PointOf, steps: Iterable[str]) -> int:
+        """The moment by which whatever happened at `steps` before p has a time that was already passed.
+
+        In a flow that is over nothing more comes; else what another clock stamps a moment later may have been before p.
+        """
+        return self.clocks.when(At(of=p.of.of, edge=p.edge)).hi if self.closed else self.due_ns(p, 0, steps)
+
     # ---- values
 
     def value(self, o: Observation, attribute: str) -> Seen:

@@ -69,12 +69,14 @@ class Clocks:
     """Order and durations among the rows of one flow.
 
     `records_complete(topic)`: whether every record of the topic was seen, so that a handler which doesn't say what it
-    handled must have handled one of them. Causal pairs in the wrong order disqualify their two clocks.
+    handled must have handled one of them. Causal pairs in the wrong order disqualify their two clocks. `outages` are
+    apart from each other, and sorted.
     """
 
     rows: Iterable[Row]
     uncertainty_ns: int = UNCERTAINTY_NS
     jumps: tuple[Jump, ...] = ()
+    outages: tuple[Interval, ...] = ()
     records_complete: Callable[[str], bool] = lambda _: False
     _by_id: dict[RowId, Row] = field(default_factory=dict, init=False)
     _up: dict[RowId, list[RowId]] = field(default_factory=dict, init=False)
@@ -126,6 +128,14 @@ class Clocks:
     def one_of(self, row: Row) -> frozenset[RowId]:
         """The records of which the row handled one, where it doesn't say which."""
         return self._one_of.get(row.id, frozenset())
+
+    def row(self, id: RowId) -> Row | None:
+        """The row with this id, if it is one of the flow's."""
+        return self._by_id.get(id)
+
+    def directly(self, row: Row) -> tuple[Row, ...]:
+        """Every row that one parent, link or message leads from."""
+        return tuple(self._by_id[i] for i in self._up.get(row.id, ()))
 
     def ancestors(self, row: Row) -> frozenset[RowId]:
         """Every row that a path leads from."""
@@ -209,6 +219,23 @@ class Clocks:
             surely = jump.at.lo - slack > a.hi and jump.at.hi + slack < b.lo
             total = total + (jump.by if surely else Interval(0, jump.by.hi))
         return total
+
+    def stopped(self, a: Interval, b: Interval) -> Interval:
+        """How long a clock that stands still during declared outages stood still between a and b."""
+        slack = self.uncertainty_ns
+        least = sum(max(0, min(o.hi, b.lo - slack) - max(o.lo, a.hi + slack)) for o in self.outages)
+        most = sum(max(0, min(o.hi, b.hi + slack) - max(o.lo, a.lo - slack)) for o in self.outages)
+        return Interval(least, most)
+
+    def due_but_outages_ns(self, p: At, limit_ns: int) -> int:
+        """The moment by which `limit_ns` has surely passed since p on a clock that stands still during outages."""
+        slack = self.uncertainty_ns
+        since = self.when(p).hi + slack
+        due = since + limit_ns
+        for o in self.outages:
+            if o.lo - slack < due and o.hi + slack > since:
+                due += min(o.hi + slack, INFINITY_NS) - max(o.lo - slack, since)
+        return due
 
     def due_ns(self, p: At, limit_ns: int, *, business: bool = False, other_clock: bool = True) -> int:
         """The moment by which `limit_ns` has surely passed since p."""

@@ -44,8 +44,16 @@ def _checked(found: dict[str, Any], name: str, commands: Mapping[str, click.Comm
         known[command] = [o.opts[0].removeprefix("--") for o in options]
     out: dict[str, Any] = {}
     for table, values in found.items():
+        if table == "outages":  # a fact of the deployment, not an option
+            from verifier.options import parse_outages
+
+            parse_outages(values, f"{name}: outages")
+            out[table] = values
+            continue
         if table not in known or not isinstance(values, dict):
-            raise UsageError(f"{name}: there is no table [{table}]; there are: {', '.join(sorted(known))}")
+            raise UsageError(
+                f"{name}: there is no table [{table}]; there are: {', '.join(sorted(known))}, and the list outages"
+            )
         out[table] = {}
         for key, value in values.items():
             if key not in known[table]:

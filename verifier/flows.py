@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from verifier.crossing import Crossing, crossings
 from verifier.routes import routed, routes_of
 from verifier.shape import Correlation
 from verifier.spans import MessageId, Record, Span, message_ids, own
@@ -45,7 +46,7 @@ class Flow:
     """All that was seen of one business entity: `key` is the value, `name` the attribute that holds it.
 
     `shared` are rows that serve several flows (context, not evidence of this one); `orphans` are rows whose parent
-    was never seen; `crossing` are edges into another flow: (row here, parent there).
+    was never seen; `crossing` are causal edges out of another flow into this one.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Flow:
     shared: tuple[Member, ...] = ()
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     orphans: tuple[Row, ...] = ()
-    crossing: tuple[tuple[RowId, RowId], ...] = ()
+    crossing: tuple[Crossing, ...] = ()
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -324,7 +325,9 @@ class _Closure:
         shared: dict[str, list[Member]] = defaultdict(list)
         aliases: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         orphans: dict[str, list[Row]] = defaultdict(list)
-        crossing: dict[str, list[tuple[RowId, RowId]]] = defaultdict(list)
+        crossing: dict[str, list[Crossing]] = defaultdict(list)
+        for into, edge in crossings(self.rows, self.key, self.weak, self.parent, self.index, self.messages):
+            crossing[into].append(edge)
         strays: list[Stray] = []
         every = {key for key in self.key if key is not None}  # a key that no row has to itself opens no flow
         for i, row in enumerate(self.rows):
@@ -339,9 +342,6 @@ class _Closure:
                         aliases[key][alias].add(str(value))
                 if self.orphan[i]:
                     orphans[key].append(row)
-                p = self.parent[i]
-                if p is not None and self.key[p] not in (None, key):
-                    crossing[key].append((row.id, self.rows[p].id))
             elif keys := self.several.get(i, set()) & every:
                 for k in keys:
                     shared[k].append(Member(row=row, why="shared"))

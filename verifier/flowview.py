@@ -73,7 +73,7 @@ def head(flow: Flow) -> Iterator[str]:
     if flow.orphans:
         yield f"  parent never seen: {_count(len(flow.orphans), 'row')}"
     if flow.crossing:
-        yield f"  parent in another flow: {_count(len(flow.crossing), 'row')}"
+        yield f"  caused by another flow: {_count(len({edge.row.id for edge in flow.crossing}), 'row')}"
 
 
 def rows(flow: Flow, gathering: Gathering) -> Iterator[str]:

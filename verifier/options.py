@@ -13,6 +13,8 @@ from verifier.clock import Interval, Jump
 from verifier.errors import UsageError
 from verifier.shape import Scalar, duration_ns
 
+_AN_OUTAGE = "{from = 2026-11-22T22:00:00Z, to = 2026-11-22T22:05:00Z}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
@@ -49,6 +51,41 @@ def parse_jump(text: str, number: int = 0) -> Jump:
     how_far = parse_duration(by, "--clock-jump")
     when = _time(at, f"--clock-jump {text}: '{at}' is no time; expected e.g. 2026-11-22T22:05:00Z")
     return Jump(id=f"--clock-jump {number}", at=Interval(when, when), by=Interval(how_far, how_far))
+
+
+def parse_outages(given: object, where: str = "outages") -> tuple[Interval, ...]:
+    """`[{from = 2026-11-22T22:00:00Z, to = 2026-11-22T22:05:00Z}]`, merged and sorted; UsageError else.
+
+    A moment is text or a datetime; without a time zone it is in UTC.
+    """
+    if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
+        raise UsageError(f"{where}: expected a list of tables, e.g. [{_AN_OUTAGE}]")
+    found: list[Interval] = []
+    for n, one in enumerate(given, 1):
+        here = f"{where}, number {n}"
+        if set(one) != {"from", "to"}:
+            keys = ", ".join(sorted(map(str, one))) or "nothing"
+            raise UsageError(f"{here}: it has {keys}; expected from and to, e.g. {_AN_OUTAGE}")
+        begin, end = (_moment(one[key], f"{here}: {key} = {one[key]}") for key in ("from", "to"))
+        if begin >= end:
+            raise UsageError(f"{here}: it ends at {one['to']}, which is not after its beginning, {one['from']}")
+        found.append(Interval(begin, end))
+    merged: list[Interval] = []
+    for outage in sorted(found, key=lambda o: (o.lo, o.hi)):
+        if merged and outage.lo <= merged[-1].hi:
+            merged[-1] = Interval(merged[-1].lo, max(merged[-1].hi, outage.hi))
+        else:
+            merged.append(outage)
+    return tuple(merged)
+
+
+def _moment(value: object, what: str) -> int:
+    problem = f"{what} is no time; expected e.g. 2026-11-22T22:05:00Z"
+    if isinstance(value, datetime):
+        return _time(value.isoformat(), problem)
+    if not isinstance(value, str):
+        raise UsageError(problem)
+    return _time(value, problem)
 
 
 def _time(text: str, problem: str) -> int:

@@ -5,58 +5,34 @@ In: shapes, where spans and records are, what is assumed. Out: a `Report`.
     read ─> merge ─> gather (once for shapes that gather alike) ─> judge each flow by each shape ─> report
 """
 
-import difflib
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from os import PathLike, fspath
 from typing import BinaryIO
 
 from verifier.clock import UNCERTAINTY_NS, jumps_of
-from verifier.engine.complete import Sight, odd_times, parse_assume, sampled, silent_gaps
-from verifier.engine.judge import Outcome, Setting, as_of, judge
+from verifier.engine.across import Across
+from verifier.engine.complete import Assume, Sight, odd_times, parse_assume, sampled, silent_gaps
+from verifier.engine.diagnose import Case, diagnosed
+from verifier.engine.judge import Setting, as_of, judge_laid, lay, why_not
 from verifier.engine.plan import Plan, groups, names_of, plan
-from verifier.engine.remarks import absent, cycles, hidden, known_key, unheard
+from verifier.engine.remarks import absent, cycles, endless, hidden, known_key, unheard, unjudged, untold
 from verifier.errors import SpecError, UsageError
 from verifier.flows import Flow, Gathering, gather
-from verifier.options import Expected, parse_at, parse_duration, parse_expect, parse_jump
+from verifier.options import Expected, parse_at, parse_duration, parse_expect, parse_jump, parse_outages
 from verifier.shape import Shape, duration_ns
 from verifier.sources import merge as merge_readings
 from verifier.sources import read_records, read_spans
-from verifier.spans import Loss, Reading, Record, Span
+from verifier.spans import Reading
 from verifier.specfile import check_shape, with_params
-from verifier.verdict import WORST_FIRST, FlowVerdict, Report, SourceReport, Verdict, merge
-from verifier.wording import moment
+from verifier.tally import Evidence, Tally
+from verifier.verdict import FlowVerdict, Report, SourceReport, Verdict
 
 Progress = Callable[[str, int, int | None], None]
 Input = str | PathLike[str] | Reading | Sequence[str | PathLike[str] | Reading]
 """Where spans or records are: a path, a folder, "-", or what was already read; or several of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """All that was read for a run, freed of repetitions; `spans_given` and `records_given`: whether a source was."""
-
-    spans: tuple[Span, ...]
-    records: tuple[Record, ...]
-    losses: tuple[Loss, ...] = ()
-    sources: tuple[SourceReport, ...] = ()
-    spans_given: bool = True
-    topics: frozenset[str] | None = None
-
-    @property
-    def first_ns(self) -> int:
-        """When the first of it began; 0 if there is nothing."""
-        begins = [s.start_ns for s in self.spans]
-        begins += [r.seen_ns if r.made_ns is None else r.made_ns for r in self.records]
-        return min(begins, default=0)
-
-    @property
-    def last_ns(self) -> int:
-        """The last moment that it tells of; 0 if there is nothing."""
-        ends = [s.end_ns if s.end_ns > s.start_ns else s.start_ns for s in self.spans]
-        return max([*ends, *(r.seen_ns for r in self.records)], default=0)
 
 
 def read(
@@ -114,14 +90,18 @@ def check(
     params: Mapping[str, str] | None = None,
     clock_jumps: Sequence[str] = (),
     uncertainty: str | None = None,
+    outages: Sequence[Mapping[str, object]] = (),
     strict: bool = False,
+    max_explained: int = 10,
     progress: Progress | None = None,
     stdin: BinaryIO | None = None,
 ) -> Report:
     """Judges every flow of the sources by every shape.
 
     `flows` and `correlation_ids` narrow down which flows; `at` is the moment it is judged as of: "end" (the last
-    observation), "+26h" after it, or an ISO time. Raises UsageError, SpecError or SourceError; never for a flow.
+    observation), "+26h" after it, or an ISO time; `outages` are `{"from": TIME, "to": TIME}`; `max_explained` in how
+    many flows a broken rule is diagnosed.
+    Raises UsageError, SpecError or SourceError; never for a flow.
     """
     from verifier import __version__
 
@@ -139,27 +119,36 @@ def check(
         known_key(e, shapes)
     jumps = tuple(parse_jump(text, n) for n, text in enumerate(clock_jumps))
     slack = UNCERTAINTY_NS if uncertainty is None else parse_duration(uncertainty, "[clocks] uncertainty")
+    down = parse_outages(outages)
     evidence = read(spans, records, progress=progress, stdin=stdin)
     at_ns = parse_at(at, evidence.last_ns)
-    sight = Sight(
+    sight = sight_of(evidence, at_ns, assumed)
+    jumps = (*jumps_of(evidence.spans, parse=duration_ns), *jumps)
+    setting = Setting(sight=sight, jumps=jumps, outages=down, uncertainty_ns=slack)
+    tally = Tally(strict=strict)
+    tally.early = at_ns < evidence.last_ns
+    _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)
+    if any(f.verdict is Verdict.VIOLATED for f in tally.flows):
+        tally.flows = _explained(tally, most=max_explained)
+    return tally.report(evidence, sight, assumed=str(assumed), version=__version__)
+
+
+def sight_of(evidence: Evidence, at_ns: int, assume: Assume) -> Sight:
+    """What the sources can show of all that was read, as of a moment."""
+    return Sight(
         at_ns=at_ns,
         from_ns=evidence.first_ns,
-        assume=assumed,
+        assume=assume,
         spans=evidence.spans_given,
         topics=evidence.topics,
         losses=(*evidence.losses, *sampled(evidence.spans), *odd_times(evidence.spans)),
         gaps=silent_gaps(evidence.spans),
         failed=tuple(s.failed if s.url in s.failed else f"{s.url}: {s.failed}" for s in evidence.sources if s.failed),
     )
-    setting = Setting(sight=sight, jumps=(*jumps_of(evidence.spans, parse=duration_ns), *jumps), uncertainty_ns=slack)
-    tally = _Tally(strict=strict)
-    tally.early = at_ns < evidence.last_ns
-    _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)
-    return tally.report(evidence, sight, assumed=str(assumed), version=__version__)
 
 
 def _judge_groups(
-    tally: "_Tally",
+    tally: Tally,
     shapes: Sequence[Shape],
     evidence: Evidence,
     setting: Setting,
@@ -174,118 +163,83 @@ def _judge_groups(
         gathering = gather(evidence.spans, evidence.records, correlation=group[0].flow, attributes=names_of(group[0]))
         chosen = _chosen(gathering, group[0], flows, correlation_ids, expected, tally)
         tally.keys.add(group[0].flow.key)
-        tally.notes += [*cycles(gathering), *unheard(group, evidence.spans)]
+        tally.notes += [*cycles(gathering), *unheard(group, evidence.spans), *untold(group, evidence.records)]
+        if evidence.spans or evidence.records:
+            (tally.notes if flows or correlation_ids else tally.unjudged).extend(
+                unjudged(gathering, group, evidence.spans)
+            )
         here = replace(setting, sight=replace(sight, losses=(*sight.losses, *hidden(gathering))))
-        _judge_all(tally, [plan(s) for s in group], chosen, here, expected, progress)
+        every = {**gathering.flows, **chosen}
+        _judge_all(tally, [plan(s) for s in group], every, chosen, here, expected, progress)
+        tally.notes += endless(group, frozenset(f.shape or "" for f in tally.flows if f.verdict is Verdict.PENDING))
         tally.strays.append(gathering)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Tally:
-    """What a run has found so far; `early`: it is judged as of a moment before the end of what was read."""
-
-    strict: bool
-    early: bool = False
-    flows: list[FlowVerdict] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
-    keys: set[str] = field(default_factory=set)
-    strays: list[Gathering] = field(default_factory=list)
-    fired: set[str] = field(default_factory=set)
-    rules: list[str] = field(default_factory=list)
-    matched: set[str] = field(default_factory=set)
-    applied: set[str] = field(default_factory=set)
-    expected: dict[str, None] = field(default_factory=dict)
-
-    def add(self, one: Plan, outcome: Outcome, sight: Sight) -> None:
-        name = one.shape.shape
-        visible = [s for s in one.expected if sight.shows(one.shape.steps[s])]
-        self.flows.append(outcome.verdict)
-        self.fired |= {f"{name}:{i}" for i in outcome.fired}
-        self.matched |= {f"{name}:{s}" for s in outcome.matched}
-        if outcome.applies:
-            self.applied.add(name)
-            self.expected.update(dict.fromkeys(f"{name}:{s}" for s in visible))
-
-    def report(self, evidence: Evidence, sight: Sight, *, assumed: str, version: str) -> Report:
-        judged = [f for f in self.flows if f.verdict is not None]
-        verdict = merge(f.verdict for f in judged if f.verdict is not None)
-        reason = None
-        if sight.failed:
-            verdict, reason = Verdict.INCONCLUSIVE, "a source broke off: " + "; ".join(sight.failed)
-        elif not judged:
-            reason = self._nothing(evidence, sight)
-        elif self.absent and verdict is not Verdict.VIOLATED:
-            verdict = min(verdict, Verdict.INCONCLUSIVE, key=WORST_FIRST.index)
-            reason = self.absent[0]
-        return Report(
-            verdict=verdict,
-            at_ns=sight.at_ns,
-            version=version,
-            assume=assumed,
-            sources=evidence.sources,
-            flows=tuple(self.flows),
-            strays=self.strays[0].strays if self.strays else (),
-            unfired=tuple(r for r in self.rules if r not in self.fired and r.split(":")[0] in self.applied),
-            unmatched_steps=tuple(s for s in self.expected if s not in self.matched),
-            reason=reason,
-            notes=tuple(n for n in (*self.absent, *self.notes) if n != reason),
-            strict=self.strict,
-        )
-
-    def _nothing(self, evidence: Evidence, sight: Sight) -> str:
-        """Why no flow was judged."""
-        if self.absent:
-            return self.absent[0]
-        if not evidence.spans and not evidence.records:
-            return "no span and no record was read: nothing seen is never a pass"
-        if self.flows:
-            return "no shape applies to any flow: every guard is false"
-        if evidence.first_ns > sight.at_ns:
-            return f"all that was read is later than {moment(sight.at_ns)}, the moment asked about"
-        if any(g.flows for g in self.strays):
-            return f"no flow had begun by {moment(sight.at_ns)}, the moment asked about"
-        keys = sorted(self.keys)
-        seen = sorted({name for span in evidence.spans for name in span.attributes})
-        near = [n for key in keys for n in difflib.get_close_matches(key, seen, n=3, cutoff=0.6)]
-        hint = f"; attributes with a name like it: {', '.join(near)}" if near else ""
-        return f"no observation leads to a flow: none carries the key {' or '.join(keys)}{hint}"
-
-
 def _judge_all(
-    tally: _Tally,
+    tally: Tally,
     plans: Sequence[Plan],
+    every: Mapping[str, Flow],
     chosen: Mapping[str, Flow],
     setting: Setting,
     expected: Sequence[Expected],
     progress: Progress | None,
 ) -> None:
+    """Judges the chosen flows, and the run by every flow there is: what judges the run must have seen all of it."""
     given = {e.key: e.facts for e in expected}
+    across = [Across(one, setting.sight, early=tally.early) for one in plans]
     for one in plans:
         tally.rules += [f"{one.shape.shape}:{i}" for i in one.ids]
-    for n, (key, flow) in enumerate(sorted(chosen.items())):
+    wanted = every if any(run.asked for run in across) else chosen
+    for n, (key, flow) in enumerate(sorted(wanted.items())):
         if tally.early and key not in given and not as_of(flow, setting.sight.at_ns).members:
             continue  # it had not begun at the moment that is asked about
-        outcomes = [(one, judge(one, flow, setting, given=given.get(key))) for one in plans]
-        for one, outcome in outcomes:
-            if outcome is not None:
-                tally.add(one, outcome, setting.sight)
-        if all(outcome is None for _, outcome in outcomes):
-            tally.flows.append(
-                FlowVerdict(
-                    shape=None,
-                    name=flow.name,
-                    key=key,
-                    verdict=None,
-                    reason="no shape applies: every guard is false",
-                    aliases=flow.aliases,
-                    traces=flow.traces,
-                    spans=len(flow.spans),
-                    records=len(flow.records),
-                )
-            )
+        facts = given.get(key, {})
+        laid = [lay(run.plan, flow, setting, given=facts) for run in across if key in chosen or run.asked]
+        for run in across:
+            for one_laid in laid:
+                if one_laid is not None and one_laid.plan is run.plan:
+                    run.add(one_laid)
+        if key in chosen:
+            applying = [x for x in laid if x is not None]
+            if not applying:
+                refused = dict.fromkeys(why_not(one, flow, setting, given=facts) for one in plans)
+                why = f"no shape applies: {'; '.join(refused)}"
+                if key in given:
+                    tally.absent.append(f"{flow.name}={key} was expected, but {why}")
+                tally.put(_unjudged(flow, why), None)
+            else:
+                outcomes = [judge_laid(one) for one in applying]
+                for lies, outcome in zip(applying, outcomes, strict=True):
+                    case = Case(plan=lies.plan, flow=flow, setting=setting, given=facts, verdict=outcome.verdict)
+                    tally.add(case, outcome)
+                if all(outcome.verdict.verdict is None for outcome in outcomes):
+                    tally.put(outcomes[0].verdict, None)
         if progress is not None and n % 64 == 0:
-            progress("judging", n, len(chosen))
+            progress("judging", n, len(wanted))
+    for run in across:
+        tally.add_run(run.verdicts())
+        tally.matched |= {f"{run.plan.shape.shape}:{step}" for step in run.matched}
+
+
+def _unjudged(flow: Flow, why: str) -> FlowVerdict:
+    """A flow that no shape applies to."""
+    return FlowVerdict(
+        shape=None,
+        name=flow.name,
+        key=flow.key,
+        verdict=None,
+        reason=why,
+        aliases=flow.aliases,
+        traces=flow.traces,
+        spans=len(flow.spans),
+        records=len(flow.records),
+    )
+
+
+def _explained(tally: Tally, *, most: int) -> list[FlowVerdict]:
+    """The verdicts, those of the first flows of each broken rule with their diagnosis."""
+    told = iter(diagnosed([case for case in tally.cases if case is not None], most=most))
+    return [flow if case is None else next(told) for flow, case in zip(tally.flows, tally.cases, strict=True)]
 
 
 def _chosen(
@@ -294,7 +248,7 @@ def _chosen(
     flows: Sequence[str],
     correlation_ids: Sequence[str],
     expected: Sequence[Expected],
-    tally: _Tally,
+    tally: Tally,
 ) -> dict[str, Flow]:
     """The flows that were asked for; the tally is told of those that are not there."""
     name = shape.flow.key

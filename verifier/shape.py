@@ -7,13 +7,14 @@ A duration is text ("5m", "1.5s", "250ms") or the name of a param; a point is a 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType
 
 if TYPE_CHECKING:
     from verifier.binding import BoundFlow
-    from verifier.verdict import Result
+    from verifier.shares import Entry, Share
+    from verifier.verdict import Absence, Result
 
 Scalar = bool | int | float | str
 StepName = NewType("StepName", str)
@@ -255,6 +256,32 @@ class Rule:
         if len(scopes) > 1:
             return [(scopes[1], f"one scope at a time: {' and '.join(scopes)} are given; expected one of them")]
         return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRule(Rule):
+    """A kind that judges the whole run: it collects a little from each flow that its shape applies to, then decides.
+
+    It has no scope: a run has no points.
+    """
+
+    def collect(self, flow: "BoundFlow") -> "tuple[Entry, ...]":
+        """What one flow adds: keyed aggregates, not traces; pure."""
+        raise NotImplementedError
+
+    def rests_on(self) -> "tuple[Absence, ...]":
+        """The absences that anything it says may rest on; each is asked about in every flow, and in the run."""
+        raise NotImplementedError
+
+    def check_run(self, shares: "Sequence[Share]") -> "Result":
+        """What this rule finds in the run, from what each flow added; pure, and never a verdict."""
+        raise NotImplementedError
+
+    def problems(self, shape: "Shape") -> list[tuple[str, str]]:
+        """What is wrong with the parameters together; a scope always is."""
+        named = [name for name in ("after", "before", "between") if getattr(self, name) is not None]
+        text = f"{self.kind} judges the whole run, which has no points; expected no scope, or 'when' with facts"
+        return [(name, text) for name in named[:1]] or Rule.problems(self, shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

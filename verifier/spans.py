@@ -238,6 +238,10 @@ OFFSET = ("messaging.kafka.offset", "messaging.kafka.message.offset", "kafka.off
 OPERATION = ("messaging.operation.type", "messaging.operation.name", "messaging.operation")
 MESSAGE = ("event_id", "messaging.message.id", "messaging.message_id")
 PATH = ("url.path", "http.target", "http.route", "url.full", "http.url")
+STATEMENT = ("db.query.text", "db.statement")
+DATABASE = ("db.system.name", "db.system")
+DB_OPERATION = ("db.operation.name", "db.operation")
+DB_TABLE = ("db.collection.name", "db.sql.table", "db.mongodb.collection", "db.cassandra.table")
 CONSUMING = frozenset({"process", "receive", "deliver", "consume"})
 
 

@@ -52,6 +52,20 @@ def plain(value: Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def said(condition: Condition | Scalar) -> str:
+    """A condition in a few words: `REGULAR`, `one of A, B`, `< 3`."""
+    if not isinstance(condition, Condition):
+        return plain(condition)
+    signs = {"eq": "", "ne": "not ", "lt": "< ", "le": "<= ", "gt": "> ", "ge": ">= ", "matches": "something like "}
+    out = [f"{sign}{plain(value)}" for name, sign in signs.items() if (value := getattr(condition, name)) is not None]
+    for name, sign in (("in_", "one of "), ("not_in", "none of ")):
+        if (values := getattr(condition, name)) is not None:
+            out.append(sign + ", ".join(map(plain, values)))
+    if condition.exists is not None:
+        out.append("any value" if condition.exists else "no value")
+    return " and ".join(out)
+
+
 def canonical(value: Value) -> str:
     """One text for equal values, whatever type and order of keys they came in.
 

@@ -7,12 +7,32 @@ the engine). Sentences about findings are made in `wording`, nowhere else.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from verifier.clock import Interval, Order
+from verifier.diagnosis import Diagnosis, Repair, Witness
+from verifier.findings import (
+    Absence,
+    Broken,
+    Detached,
+    Early,
+    Evidence,
+    Finding,
+    Illegal,
+    Late,
+    Mismatch,
+    Misordered,
+    Missing,
+    Result,
+    Unexpected,
+    Unproven,
+    Unreadable,
+)
 from verifier.flows import Stray
 from verifier.shape import Scalar
-from verifier.spans import Loss, Observation, Value
+from verifier.spans import Loss
+
+if TYPE_CHECKING:
+    import pandas
 
 
 class Verdict(StrEnum):
@@ -35,210 +55,15 @@ def merge(verdicts: Iterable[Verdict]) -> Verdict:
     return min(judged, key=WORST_FIRST.index) if judged else Verdict.INCONCLUSIVE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """An observation that a finding carries, under the name of the step (or the role) that it plays.
-
-    `start` and `end` are when it was, as intervals.
-    """
-
-    role: str
-    of: Observation
-    start: Interval
-    end: Interval
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
-    """No further occurrence of these steps in this flow before `until_ns` (None: before the flow ends).
-
-    Without steps it speaks of rows: `spans` and `records` say of which. `since_ns`: nothing before that counts.
-    `but_maybes`: what may be an occurrence is already counted in.
-    """
-
-    steps: tuple[str, ...] = ()
-    until_ns: int | None = None
-    since_ns: int | None = None
-    but_maybes: bool = False
-    spans: bool = False
-    records: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One place where a rule is broken, unproven or not yet due.
-
-    `certain` False: what was seen fits a kept rule as well as a broken one; `doubt` says why. It is true only if the
-    `absences` are. `anomaly` is its name in the literature of failures.
-    """
-
-    word: ClassVar[str] = "finding"
-    step: str | None = None
-    service: str | None = None
-    evidence: tuple[Evidence, ...] = ()
-    absences: tuple[Absence, ...] = ()
-    certain: bool = True
-    doubt: str | None = None
-    anomaly: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing(Finding):
-    """Something that should be there isn't: `step`, or one of `instead`.
-
-    `since` is what it should have followed, `due_ns` until when, `limit_ns` how long after; `before` what it should
-    have come ahead of. `seen` of `wanted` are counts. `attempts` are the messages of attempts at it that failed.
-    """
-
-    word: ClassVar[str] = "missing"
-    since: str | None = None
-    before: str | None = None
-    due_ns: int | None = None
-    limit_ns: int | None = None
-    instead: tuple[str, ...] = ()
-    seen: tuple[int, int] | None = None
-    wanted: str | None = None
-    machine: str | None = None
-    state: str | None = None
-    final: tuple[str, ...] = ()
-    group: str | None = None
-    attempts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unexpected(Finding):
-    """Something that may not be there is: `after` or `before` another step, too often, or at all."""
-
-    word: ClassVar[str] = "unexpected"
-    after: str | None = None
-    before: str | None = None
-    seen: tuple[int, int] | None = None
-    wanted: str | None = None
-    message: str | None = None
-    group: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mismatch(Finding):
-    """A value is wrong: `seen` instead of `expected`; `how` is changed, lost, not_allowed or condition."""
-
-    word: ClassVar[str] = "mismatch"
-    attribute: str
-    how: str
-    seen: Value = None
-    expected: Value = None
-    topic: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Misordered(Finding):
-    """`then` came before `first`, or it can't be told; points as written in the rule.
-
-    `scope`: it is about whether `then` lies in this scope ("after ready"), not about two points of the rule.
-    """
-
-    word: ClassVar[str] = "misordered"
-    scope: str | None = None
-    first: str
-    then: str
-    order: Order | None = None
-    apart: Interval | None = None
-    wanted: int = 1
-    seen: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Late(Finding):
-    """`then` took longer after `first` than `limit_ns`, or it can't be told."""
-
-    word: ClassVar[str] = "late"
-    first: str
-    then: str
-    took: Interval
-    limit_ns: int
-    jumped: Interval | None = None
-    order: Order | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Early(Finding):
-    """`then` came sooner after `first` than `limit_ns`, or it can't be told."""
-
-    word: ClassVar[str] = "early"
-    first: str
-    then: str
-    took: Interval
-    limit_ns: int
-    jumped: Interval | None = None
-    order: Order | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Illegal(Finding):
-    """A machine's move that is not allowed (`allowed` are), or doesn't continue from `state`, where it last was."""
-
-    word: ClassVar[str] = "illegal"
-    machine: str
-    source: str
-    target: str
-    state: str | None = None
-    allowed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable(Finding):
-    """The evidence can't be read as the rule needs it: an attribute, a fact, an identity.
-
-    `why` is where it was looked for; `settled_by` what would answer.
-    """
-
-    word: ClassVar[str] = "unreadable"
-    what: str
-    raw: Value = None
-    why: str = ""
-    settled_by: str | None = None
-    certain: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unproven(Finding):
-    """Nothing was seen against the rule, but that proves nothing here."""
-
-    word: ClassVar[str] = "unproven"
-    activated: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken(Finding):
-    """The rule itself failed."""
-
-    word: ClassVar[str] = "broken"
-    rule: str
-    exception: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What one rule found in one flow; never a verdict.
-
-    `activated`: its trigger was seen; `activators` are the steps whose absence means that it never was.
-    Without findings the claim "nothing is wrong" rests on `absences`; `evidence` is what was seen for it.
-    """
-
-    findings: tuple[Finding, ...] = ()
-    activated: bool = True
-    activators: tuple[Absence, ...] = ()
-    absences: tuple[Absence, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
-    excused: tuple[Evidence, ...] = ()
-
-
 # ---- what the engine makes of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A finding with what follows from it: the verdict, the premises that it took, why it isn't final."""
+    """A finding with what follows from it: the verdict, the premises that it took, why it isn't final.
+
+    `witness` is there where the flow was diagnosed.
+    """
 
     finding: Finding
     verdict: Verdict
@@ -246,6 +71,7 @@ class Judged:
     reason: str | None = None
     settled_by: str | None = None
     due_ns: int | None = None
+    witness: Witness | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,11 +86,12 @@ class AssertionVerdict:
     premises: tuple[str, ...] = ()
     excused: tuple[Evidence, ...] = ()
     due_ns: int | None = None
+    repair: Repair | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowVerdict:
-    """One flow under one shape; `shape` and `verdict` None: no shape applies to it."""
+    """One flow under one shape; `shape` and `verdict` None: no shape applies to it. `diagnosis` where it was made."""
 
     shape: str | None
     name: str
@@ -282,12 +109,22 @@ class FlowVerdict:
     due_ns: int | None = None
     assertions: tuple[AssertionVerdict, ...] = ()
     losses: tuple[Loss, ...] = ()
+    diagnosis: Diagnosis | None = None
 
     def explain(self) -> str:
         """What was found, in words; plain text at 80 columns."""
         from verifier.wording import story  # wording needs these classes; only this method needs wording
 
         return story(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunVerdict:
+    """A rule of `shape` on the whole run: what it says of the `flows` flows that the shape applies to, or may."""
+
+    shape: str
+    flows: int
+    rule: AssertionVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +148,7 @@ class Report:
     assume: str
     sources: tuple[SourceReport, ...] = ()
     flows: tuple[FlowVerdict, ...] = ()
+    run_assertions: tuple[RunVerdict, ...] = ()
     strays: tuple[Stray, ...] = ()
     unfired: tuple[str, ...] = ()
     unmatched_steps: tuple[str, ...] = ()
@@ -350,3 +188,44 @@ class Report:
         if not found:
             raise KeyError(key)
         return min(found, key=lambda f: WORST_FIRST.index(f.verdict) if f.verdict else len(WORST_FIRST))
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """A table of pandas (the extra `pandas`; UsageError without it): one row per flow and assertion.
+
+        string: shape, key, flow_verdict, reason, assertion, kind, at (file:line), verdict, and of the worst finding
+        finding (its word), anomaly, title, step, service. datetime64[ns, UTC]: opened, last_seen, due. Int64: spans,
+        records (of the flow), findings (how many). object: `fact.NAME` for each fact that some flow tells.
+        What is not said is missing (NA, NaT, None). A flow to which no shape applies is one row without an assertion; a
+        report without flows gives the same columns, but facts, and no row.
+        """
+        from verifier.frames import of_report  # it needs these classes
+
+        return of_report(self)
+
+
+__all__ = [
+    "WORST_FIRST",
+    "Absence",
+    "AssertionVerdict",
+    "Broken",
+    "Detached",
+    "Early",
+    "Evidence",
+    "Finding",
+    "FlowVerdict",
+    "Illegal",
+    "Judged",
+    "Late",
+    "Mismatch",
+    "Misordered",
+    "Missing",
+    "Report",
+    "Result",
+    "RunVerdict",
+    "SourceReport",
+    "Unexpected",
+    "Unproven",
+    "Unreadable",
+    "Verdict",
+    "merge",
+]

@@ -4,7 +4,8 @@ A Markdown file is a suite. Per case a `## title` that says the truth, a sketch 
 shape file (the assertion, and `steps:`, `machines:`, `attributes:`, `facts:`, `params:` where needed; a step that is
 not described is a span of its own name), then the circumstances and what is expected:
 
-    given, assume, ends, gives_up, records      as in `Example`
+    given, assume, ends, gives_up, records, outages   as in `Example`; where a kind judges the run, `given` has
+                                                      FLOW.FACT
     at          end, +5s (after the last observation), or 5s (on the sketch's own time)
     verdict     of the assertion
     finding     the word of its first finding; none: it has no findings
@@ -23,7 +24,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.judging import judge_rule
+from tests.judging import judge_either
 from verifier import wording
 from verifier.assertions import Example, kinds
 from verifier.shape import Shape, duration_ns, split_point
@@ -35,9 +36,10 @@ FOLDER = Path(__file__).parent / "flows"
 CASE = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 OF_SHAPE = {"assertions", "steps", "machines", "attributes", "facts", "params"}
-CIRCUMSTANCES = {"given", "assume", "at", "ends", "gives_up", "records"}
+CIRCUMSTANCES = {"given", "assume", "at", "ends", "gives_up", "records", "outages"}
 EXPECTED = {"verdict", "finding", "mentions", "wrong"}
-NAMING = ("step", "first", "then", "cancelled_by", "through", "steps", "after", "before", "between")
+NAMING = ("step", "at", "object", "first", "then", "cancelled_by", "through", "steps", "after", "before", "between")
+NAMING += ("stored", "published", "consumed")
 """Parameters whose texts are points; `then` of a decision holds conditions, and names none."""
 
 
@@ -115,6 +117,7 @@ def example_of(case: Case, shape: Shape) -> Example:
         ends=tuple(said.get("ends", ())),
         gives_up=said.get("gives_up"),
         records=said.get("records", True),
+        outages=tuple(said.get("outages", ())),
     )
 
 
@@ -149,7 +152,7 @@ def test_flow_gets_its_verdict(case: Case) -> None:
     """A hand-drawn flow gets the verdict, the finding and the words that stand beside it."""
     shape, said = shape_of(case), case.said
     params = {"params": dict(shape.params)} if shape.params else {}
-    judged = judge_rule(shape.assertions[0], example_of(case, shape), shape=params).verdict.assertions[0]
+    judged = judge_either(shape.assertions[0], example_of(case, shape), shape=params)
     words = [words_of(j) for j in judged.findings]
     assert judged.verdict == said["verdict"], words
     if "finding" in said:

@@ -24,7 +24,7 @@ import yaml
 
 from tests.assertions.test_flows import CASES, Case, example_of, shape_of, words_of
 from tests.breaking.mutants import Mutant, mutants
-from tests.judging import judge_rule
+from tests.judging import judge_either
 from verifier import assertions
 from verifier.shape import Rule, Shape
 
@@ -116,7 +116,7 @@ def _noticed(mutant: Mutant, suites: Mapping[str, tuple[Case, Shape]]) -> Iterat
     broken = _loaded(mutant)
     for example in broken.examples:  # type: ignore[attr-defined]
         rule = broken(**example.parameters)
-        yield judge_rule(rule, example).verdict.assertions[0].verdict != example.verdict
+        yield judge_either(rule, example).verdict != example.verdict
     for case, shape in suites.values():
         rule = shape.assertions[0]
         if rule.kind == mutant.kind:
@@ -144,7 +144,7 @@ def _as(broken: type[Rule], rule: Rule) -> Rule:
 def _fails(case: Case, shape: Shape) -> bool:
     said = case.said
     params = {"params": dict(shape.params)} if shape.params else {}
-    judged = judge_rule(shape.assertions[0], example_of(case, shape), shape=params).verdict.assertions[0]
+    judged = judge_either(shape.assertions[0], example_of(case, shape), shape=params)
     if judged.verdict != said["verdict"]:
         return True
     if "finding" in said and (judged.findings[0].finding.word if judged.findings else "none") != said["finding"]:

@@ -21,7 +21,7 @@ import yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-LAWS = ("tests/laws/test_laws.py", "tests/test_sketch.py", "tests/test_flows.py")
+LAWS = ("tests/laws/test_laws.py", "tests/laws/test_run_laws.py", "tests/test_sketch.py", "tests/test_flows.py")
 MOST_SECONDS = 900
 
 

@@ -139,6 +139,18 @@ def test_generated_pages_are_fresh() -> None:
     assert all(f"\n## {kind}\n" in made[ROOT / "docs" / "reference" / "kinds.md"] for kind in kinds())
 
 
+def test_the_plot_is_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plot beside the how-to page shows what the page draws: as many signs, the same words."""
+    page = ROOT / "docs" / "how-to" / "plot-step-times.md"
+    (code,) = [b.text for b in blocks("python") if b.page == page and "savefig" in b.text]
+    drawn = tmp_path / "drawn.svg"
+    monkeypatch.chdir(ROOT)
+    exec(code.replace("out/step-times.svg", str(drawn)), {"__name__": "docs"})
+    made, kept = (p.read_text(encoding="utf-8") for p in (drawn, page.with_name("step-times.svg")))
+    assert made.count("<use") == kept.count("<use") > 40
+    assert re.findall(r"<text[^>]*>([^<]*)<", made) == re.findall(r"<text[^>]*>([^<]*)<", kept)
+
+
 def test_the_demo_goes_right() -> None:
     """`make demo` judges its four captures and says that it went right."""
     command = ["sh", str(ROOT / "docs" / "demo.sh"), str(Path(sys.executable).with_name("verifier"))]

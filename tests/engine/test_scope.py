@@ -114,7 +114,7 @@ def test_a_scope_that_has_ended_is_judged_though_the_flow_goes_on() -> None:
     """What is missing before a point that was seen can't come any more."""
     example = Example(
         verdict="",
-        sketch="a : two @ 10..11ms",
+        sketch="a : two @ 10..15ms",
         parameters={"step": "one", "times": 1, "before": "two"},
         ends=("end",),
     )

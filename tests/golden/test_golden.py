@@ -30,6 +30,8 @@ CASES = {  # name: (capture, with records?, further arguments, exit code)
     "guest-spans": ("guest", False, "", 3),
     "enriched-regular-spans": ("enriched/regular", False, "", 3),
     "regular-lossy": ("regular", True, "--assume lossy", 3),
+    "classes": ("enriched/timeout_monitor", True, "--param auto_confirm_after=0s phase1-classes", 3),
+    "classes-lossy": ("enriched/regular", True, "--assume lossy phase1-classes", 3),
 }
 
 

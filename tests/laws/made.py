@@ -53,6 +53,7 @@ MACHINE = Machine(
     final=("done",),
     moves={"new": ("open",), "open": ("done", "new")},
 )
+STATEMENTS = ("SELECT * FROM orders", "UPDATE orders SET a = 1", "DELETE FROM other", "INSERT INTO (")
 POINTS = ("one", "two", "some", "each", "tried", "sent", "told", "move")
 POINT = st.one_of(st.sampled_from(POINTS), st.sampled_from(("start of one", "end of one", "end of two", "end of each")))
 STEP = st.sampled_from(POINTS)
@@ -108,7 +109,9 @@ def _spans(draw: st.DrawFn) -> str:
     start, took = draw(_moments()), draw(st.sampled_from((0, 1, 3, 7, -2)))
     kind = draw(st.sampled_from(("", "", " $kind=producer", " $kind=consumer")))
     topic = " messaging.destination.name=t" if "consumer" in kind and draw(st.booleans()) else ""
-    return f"{service} : {name}{sign} @ {start}..{start + took}ms{kind}{topic}{draw(_attributes())}"
+    said = draw(st.sampled_from(("",) * 9 + STATEMENTS))
+    database = f' db.system=sqlite db.statement="{said}"' if said else ""
+    return f"{service} : {name}{sign} @ {start}..{start + took}ms{kind}{topic}{database}{draw(_attributes())}"
 
 
 @st.composite
@@ -166,6 +169,27 @@ PARAMETERS: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
         one_of=st.sampled_from(((), (), ("X",), (1, "e"))),
     ),
     "conforms": st.just({"machine": "door"}),
+    "causes": _some(
+        step=STEP, then=STEP, through=st.sampled_from(((), (), ("two",), ("sent",), ("each", "move")))
+    ).filter(lambda p: p["then"] not in (p["step"], *p["through"])),
+    "in_key_order": _some(produced=STEP, consumed=STEP, key=ATTRIBUTE, by=ATTRIBUTE).filter(
+        lambda p: p["produced"] != p["consumed"] and p["key"] != p["by"]
+    ),
+    "unchanged": _some(machine=st.just("door"), from_=POINT, to=POINT).filter(
+        lambda p: "move" not in (p["from_"], p["to"])
+    ),
+    "delivered": _some(
+        stored=POINT,
+        published=POINT,
+        consumed=st.lists(POINT, min_size=1, max_size=2, unique=True).map(tuple),
+        within=LIMIT,
+        same=st.sampled_from((("event_id",), ("n",))),
+    ),
+    "no_writes": _some(
+        step=st.sampled_from(("one", "two", "some", "each", "tried", "move")),
+        service=st.sampled_from(("a", "b")),
+        tables=st.sampled_from((("orders",), ("orders", "stock"))),
+    ),
     "no_errors": _some(
         allow=st.sampled_from(((), (), (Allow(span="tw*", because="it is tried again"),))),
         recovers_within=st.sampled_from(("0s", "0s", "6ms", "1s")),

@@ -98,7 +98,7 @@ def test_keys_stand_in_the_order_of_the_contract() -> None:
     assert list(rule) == ["id", "kind", "at", "verdict", "findings", "premises"]
     assert list(rule["findings"][0]) == [
         "finding", "verdict", "anomaly", "title", "step", "service", "expected", "observed", "basis", "premises",
-        "absences", "settled_by", "reason", "evidence",
+        "absences", "settled_by", "reason", "evidence", "let", "then", "however",
     ]  # fmt: skip
 
 

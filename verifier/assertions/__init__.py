@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from typing import Any, TypeVar, dataclass_transform
 
 from verifier.errors import SpecError
-from verifier.shape import Fact, Machine, Rule, Scalar, Step
+from verifier.shape import Fact, Machine, Rule, RunRule, Scalar, Step
 
 R = TypeVar("R", bound=Rule)
 GROUP = "verifier.assertions"
@@ -30,17 +30,27 @@ def assertion(cls: type[R]) -> type[R]:
     wanted = "".join(part.capitalize() for part in kind.split("_"))
     if cls.__name__ != wanted:
         raise TypeError(f"{cls.__module__}: the class is named {cls.__name__}, its file asks for {wanted}")
-    if not cls.__doc__ or cls.check is Rule.check or not getattr(cls, "examples", None):
+    if not cls.__doc__ or not _checks(cls) or not getattr(cls, "examples", None):
         raise TypeError(f"{cls.__module__}: a kind needs a docstring, a method `check` and `examples`")
     cls.kind = kind
     return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+def _checks(cls: type[Rule]) -> bool:
+    """Whether it says what it finds: in a flow, or in the run (then also what it collects, and what that rests on)."""
+    if issubclass(cls, RunRule):
+        return all(getattr(cls, name) is not getattr(RunRule, name) for name in ("collect", "rests_on", "check_run"))
+    return cls.check is not Rule.check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
     """A flow as a sketch, the parameters of one assertion, and the verdict: a test and a line of documentation.
 
-    A step is a span of its own name unless `steps` says otherwise; every row belongs to the flow.
+    A step is a span of its own name unless `steps` says otherwise; every row belongs to the flow. Where the kind judges
+    the run, the sketch holds several flows: a row is of the flow that its attribute `flow` names, as its parents,
+    messages and links are; `correlation_id` is an alias. `outages` are on the sketch's own time:
+    `{"from": "1s", "to": "5s"}`.
     """
 
     verdict: str
@@ -57,6 +67,7 @@ class Example:
     ends: tuple[str, ...] = ()
     gives_up: str | None = None
     records: bool = True
+    outages: tuple[Mapping[str, str], ...] = ()
 
 
 def kinds() -> Mapping[str, type[Rule]]:

@@ -56,7 +56,7 @@ class NoErrors(Rule):
             if sure is not None:
                 excused.append(flow.evidence("recovered", Observation(row=span)))
                 continue
-            until = flow.clocks.when(At(of=Observation(row=span), edge="end")).hi + limit
+            until = flow.clocks.due_ns(At(of=Observation(row=span), edge="end"), limit)  # another process may do it
             findings.append(
                 Unexpected(
                     step=None,

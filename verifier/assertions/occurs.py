@@ -36,9 +36,14 @@ class Occurs(Rule):
         findings: list[Finding] = []
         if self.for_each:
             groups, blind = self._groups(flow)
+            most = max((flow.count(members)[1] for _, members in groups), default=0) + len(blind)
             for group, members in groups:
-                findings += self._count(flow, bounds, members, group=group)
-            findings += blind
+                found = self._count(flow, bounds, members, group=group)  # what can't be read may be of this group
+                findings += [f for f in found if not isinstance(f, Missing) or _most(f) + len(blind) < bounds[0]]
+            if blind and most < bounds[0]:  # of whichever it is, it is too few
+                findings += self._count(flow, bounds, tuple(o for o, _ in blind))
+            elif bounds[0] > 1 or (bounds[1] is not None and most > bounds[1]):
+                findings += [finding for _, finding in blind]
         else:
             findings += self._count(flow, bounds, occurrences, maybes=len(flow.maybes[self.step]))
         return Result(
@@ -106,10 +111,12 @@ class Occurs(Rule):
             ]
         return []
 
-    def _groups(self, flow: BoundFlow) -> tuple[list[tuple[str, tuple[Occurrence, ...]]], list[Finding]]:
-        """Occurrences by their values of `for_each`, and a finding for each whose values can't be read."""
+    def _groups(
+        self, flow: BoundFlow
+    ) -> tuple[list[tuple[str, tuple[Occurrence, ...]]], list[tuple[Occurrence, Finding]]]:
+        """Occurrences by their values of `for_each`, and those whose values can't be read, each with a finding."""
         groups: dict[str, list[Occurrence]] = {}
-        blind: list[Finding] = []
+        blind: list[tuple[Occurrence, Finding]] = []
         for occurrence in flow.occurrences[self.step]:
             values = [(name, flow.value(occurrence.of, name)) for name in self.for_each]
             lost = next(((name, seen) for name, seen in values if seen.state != "known"), None)
@@ -117,16 +124,15 @@ class Occurs(Rule):
                 text = ", ".join(f"{name}={canonical(seen.value)}" for name, seen in values)
                 groups.setdefault(text, []).append(occurrence)
                 continue
-            blind.append(
-                Unreadable(
-                    step=self.step,
-                    service=flow.service(self.step),
-                    what=lost[0],
-                    why=lost[1].why or "it is not there",
-                    settled_by=lost[1].settled_by,
-                    evidence=(flow.evidence(self.step, occurrence),),
-                )
+            unreadable = Unreadable(
+                step=self.step,
+                service=flow.service(self.step),
+                what=lost[0],
+                why=lost[1].why or "it is not there",
+                settled_by=lost[1].settled_by,
+                evidence=(flow.evidence(self.step, occurrence),),
             )
+            blind.append((occurrence, unreadable))
         return [(text, tuple(members)) for text, members in sorted(groups.items())], blind
 
     examples: ClassVar = (
@@ -165,3 +171,8 @@ class Occurs(Rule):
             assume="lossy",
         ),
     )
+
+
+def _most(missing: Missing) -> int:
+    """How many there can have been at most."""
+    return missing.seen[1] if missing.seen else 0

@@ -7,8 +7,8 @@ without n of them) before it. That no such a exists is an absence up to b.
 from typing import ClassVar
 
 from verifier.assertions import Example, assertion
-from verifier.binding import BoundFlow, PointOf
-from verifier.clock import At, Order
+from verifier.binding import BoundFlow, Occurrence, PointOf
+from verifier.clock import Order
 from verifier.shape import Point, Rule, Times, split_point
 from verifier.verdict import Absence, Finding, Misordered, Missing, Result, Unreadable
 
@@ -60,7 +60,12 @@ class Precedes(Rule):
             flow.evidence(then, b.of),
             *(flow.evidence(first, a.of) for a, order in orders if order.answer != "yes"),
         )
-        absence = Absence(steps=(first,), until_ns=flow.clocks.when(At(of=b.of.of, edge=b.edge)).hi)
+        edge = split_point(self.first)[0]
+        perhaps = [
+            PointOf(Occurrence(step=first, of=m.of), "end" if edge == "end" else "start") for m in flow.maybes[first]
+        ]
+        counted = possible + sum(flow.before(a, b).answer != "no" for a in perhaps) < wanted  # even with all of them
+        absence = Absence(steps=(first,), until_ns=flow.settled_ns(b, (first,)), but_maybes=counted)
         if possible >= wanted:
             unknown = next((order for _, order in orders if order.answer == "unknown"), None)
             doubt = next((a.of.doubt for a, _ in orders if a.of.doubt), None)

@@ -72,19 +72,22 @@ def check(
             load_all(shapes),
             params=dict(pair(p) for p in params),
             uncertainty=_clocks(ctx),
+            outages=(ctx.find_root().default_map or {}).get("outages") or (),
+            max_explained=max_explained,
             progress=progress,
             **options,
         )
     bad = [f for f in report.flows if f.verdict in WORTH_A_LOOK]
     worst = min(bad, key=lambda f: WORTH_A_LOOK.index(str(f.verdict)), default=None)
-    if worst is not None and "-" not in (*options["spans"], *options["records"]):
-        report = replace(report, again=_again(shapes, params, options, worst.key))
+    across = any(str(run.rule.verdict) in WORTH_A_LOOK for run in report.run_assertions)
+    if (worst is not None or across) and "-" not in (*options["spans"], *options["records"]):
+        report = replace(report, again=_again(shapes, params, options, worst.key if worst is not None else None))
     write_report(report, wanted, max_explained)
     return report.exit_code
 
 
-def _again(shapes: Sequence[str], params: Sequence[str], options: Mapping[str, Any], key: str) -> str:
-    """The command that judges one flow again."""
+def _again(shapes: Sequence[str], params: Sequence[str], options: Mapping[str, Any], key: str | None) -> str:
+    """The command that judges one flow again; all that were judged, if it is about no single one."""
     words = ["verifier", "check", *shapes]
     for name in ("spans", "records"):
         words += [w for value in options[name] for w in (f"--{name}", value)]
@@ -95,7 +98,9 @@ def _again(shapes: Sequence[str], params: Sequence[str], options: Mapping[str, A
         if options[name] != usual:
             words += [f"--{name}", options[name]]
     words += ["--strict"] if options["strict"] else []
-    return shlex.join([*words, "--flow", key])
+    words += [w for f in options["flows"] for w in ("--flow", f)] if key is None else ["--flow", key]
+    words += [w for c in options["correlation_ids"] for w in ("--correlation-id", c)] if key is None else []
+    return shlex.join(words)
 
 
 def _clocks(ctx: click.Context) -> str | None:

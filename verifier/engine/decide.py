@@ -14,7 +14,7 @@ premises. The first row of the table that applies to a claim holds:
     absences, all proven                                    violated / satisfied, with premises
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from verifier.binding import BoundFlow, Maybe
@@ -59,57 +59,34 @@ class Table:
 
     def decide(self, flow: BoundFlow, result: Result) -> Decision:
         """What follows from one result."""
-        if result.findings:
-            judged = sorted((self._finding(flow, f) for f in result.findings), key=_printed)
-            verdict = min((j.verdict for j in judged), key=WORST_FIRST.index)
-            due = min((j.due_ns for j in judged if j.due_ns is not None), default=None)
-            premises = tuple(dict.fromkeys(p for j in judged if j.verdict is verdict for p in j.premises))
-            return Decision(verdict=verdict, findings=tuple(judged), premises=premises, due_ns=due)
-        if not result.activated:
-            return self._claim(flow, result, result.activators, Verdict.VACUOUS)
-        return self._claim(flow, result, result.absences, Verdict.SATISFIED)
+        return decided(
+            result,
+            lambda finding: self._finding(flow, finding),
+            lambda absences, verdict: self._claim(flow, result, absences, verdict),
+        )
 
     def _finding(self, flow: BoundFlow, finding: Finding) -> Judged:
         if isinstance(finding, Missing) and finding.state is None:
             finding = _attempted(flow, finding)
         proofs = [self.sight.prove(a, flow, self.own_losses) for a in finding.absences]
-        obstacle = _first_obstacle(proofs)
-        if not finding.certain:
-            if obstacle is not None and obstacle.state == "open":
-                return _pending(finding, obstacle)
-            settled = finding.settled_by if isinstance(finding, Unreadable) else None
-            return Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=finding.doubt, settled_by=settled)
-        if obstacle is not None:
-            return _obstructed(finding, obstacle)
-        guessed = self._guessed(flow, finding.evidence, breaks=True)
-        if guessed is not None:
-            return Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=guessed)
-        premises = tuple(dict.fromkeys(p for proof in proofs for p in proof.premises))
-        return Judged(finding=finding, verdict=Verdict.VIOLATED, premises=premises)
+        return judged(finding, proofs, lambda: self._guessed(flow, finding.evidence, breaks=True))
 
     def _claim(self, flow: BoundFlow, result: Result, absences: Sequence[Absence], verdict: Verdict) -> Decision:
-        """ "Nothing is wrong", or "it was never activated": holds if every absence that it rests on is proven."""
         proofs = [self.sight.prove(a, flow, self.own_losses) for a in absences]
-        obstacle = _first_obstacle(proofs)
-        if obstacle is not None and obstacle.state == "open":
-            return Decision(verdict=Verdict.PENDING, due_ns=obstacle.until_ns)
-        guessed = None if absences else self._guessed(flow, result.evidence, breaks=False)
-        if obstacle is None and guessed is None:
-            premises = tuple(dict.fromkeys(p for proof in proofs for p in proof.premises))
-            return Decision(verdict=verdict, premises=premises)
-        finding: Finding
-        if obstacle is not None and obstacle.maybe is not None:
-            finding = _unread(flow, obstacle.maybe)
-        else:
+
+        def unproven(obstacle: Proof | None) -> Finding:
+            if obstacle is not None and obstacle.maybe is not None:
+                return unread(flow, obstacle.maybe)
             evidence = result.evidence or _anything(flow)
-            finding = Unproven(evidence=evidence, absences=tuple(absences), activated=verdict is Verdict.SATISFIED)
-        judged = Judged(
-            finding=finding,
-            verdict=Verdict.INCONCLUSIVE,
-            reason=obstacle.why if obstacle is not None else guessed,
-            settled_by=obstacle.settled_by if obstacle is not None else None,
-        )
-        return Decision(verdict=Verdict.INCONCLUSIVE, findings=(judged,))
+            return Unproven(evidence=evidence, absences=tuple(absences), activated=verdict is Verdict.SATISFIED)
+
+        return claimed(verdict, proofs, lambda: self._guessed(flow, result.evidence, breaks=False), unproven)
+
+    def lossy(self, flow: BoundFlow) -> str | None:
+        """Why evidence of this flow may be lost; None if nothing says so."""
+        if "" not in self._lossy:
+            self._lossy[""] = self.sight.lossy_for(flow, self.own_losses)
+        return self._lossy[""]
 
     def _guessed(self, flow: BoundFlow, evidence: tuple[Evidence, ...], *, breaks: bool) -> str | None:
         """Why evidence that belongs here only by a guess supports nothing, where evidence may be lost.
@@ -120,14 +97,73 @@ class Table:
         weak = next((m for m in guesses if breaks or m.by_alias), None)
         if weak is None:
             return None
-        if "" not in self._lossy:
-            self._lossy[""] = self.sight.lossy_for(flow, self.own_losses)
-        why = self._lossy[""]
-        if why is None:
-            return None
-        how = {"alias": "its " + " or ".join(flow.shape.flow.aliases), "children": "what it led to", "link": "a link"}
-        name = Observation(row=weak.row).name
-        return f"{name} belongs to this flow only by {how.get(weak.why, f'its {weak.why}')}, and {why}"
+        why = self.lossy(flow)
+        return None if why is None else by_guess(weak, flow, why)
+
+
+def decided(
+    result: Result,
+    finding: Callable[[Finding], Judged],
+    claim: Callable[[Sequence[Absence], Verdict], Decision],
+) -> Decision:
+    """What follows from a result, where each finding and the claim "nothing is wrong" are decided as said."""
+    if result.findings:
+        findings = sorted((finding(f) for f in result.findings), key=_printed)
+        verdict = min((j.verdict for j in findings), key=WORST_FIRST.index)
+        due = min((j.due_ns for j in findings if j.due_ns is not None), default=None)
+        premises = tuple(dict.fromkeys(p for j in findings if j.verdict is verdict for p in j.premises))
+        return Decision(verdict=verdict, findings=tuple(findings), premises=premises, due_ns=due)
+    if not result.activated:
+        return claim(result.activators, Verdict.VACUOUS)
+    return claim(result.absences, Verdict.SATISFIED)
+
+
+def judged(finding: Finding, proofs: Sequence[Proof], guessed: Callable[[], str | None]) -> Judged:
+    """A finding by the table; `guessed` says why its evidence is no evidence."""
+    obstacle = first_obstacle(proofs)
+    if not finding.certain:
+        if obstacle is not None and obstacle.state == "open":
+            return _pending(finding, obstacle)
+        settled = finding.settled_by if isinstance(finding, Unreadable) else None
+        return Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=finding.doubt, settled_by=settled)
+    if obstacle is not None:
+        return _obstructed(finding, obstacle)
+    why = guessed()
+    if why is not None:
+        return Judged(finding=finding, verdict=Verdict.INCONCLUSIVE, reason=why)
+    premises = tuple(dict.fromkeys(p for proof in proofs for p in proof.premises))
+    return Judged(finding=finding, verdict=Verdict.VIOLATED, premises=premises)
+
+
+def claimed(
+    verdict: Verdict,
+    proofs: Sequence[Proof],
+    guessed: Callable[[], str | None],
+    unproven: Callable[[Proof | None], Finding],
+) -> Decision:
+    """ "Nothing is wrong", or "it was never activated": holds if every absence that it rests on is proven; a claim
+    without absences if what was seen for it is evidence.
+    """
+    obstacle = first_obstacle(proofs)
+    if obstacle is not None and obstacle.state == "open":
+        return Decision(verdict=Verdict.PENDING, due_ns=obstacle.until_ns)
+    why = guessed() if not proofs else None
+    if obstacle is None and why is None:
+        return Decision(verdict=verdict, premises=tuple(dict.fromkeys(p for proof in proofs for p in proof.premises)))
+    finding = Judged(
+        finding=unproven(obstacle),
+        verdict=Verdict.INCONCLUSIVE,
+        reason=obstacle.why if obstacle is not None else why,
+        settled_by=obstacle.settled_by if obstacle is not None else None,
+    )
+    return Decision(verdict=Verdict.INCONCLUSIVE, findings=(finding,))
+
+
+def by_guess(weak: Member, flow: BoundFlow, why: str) -> str:
+    """That a row belongs to the flow only by a guess, and why that proves nothing."""
+    how = {"alias": "its " + " or ".join(flow.shape.flow.aliases), "children": "what it led to", "link": "a link"}
+    name = Observation(row=weak.row).name
+    return f"{name} belongs to this flow only by {how.get(weak.why, f'its {weak.why}')}, and {why}"
 
 
 def _attempted(flow: BoundFlow, finding: Missing) -> Missing:
@@ -142,7 +178,7 @@ def _attempted(flow: BoundFlow, finding: Missing) -> Missing:
     )
 
 
-def _first_obstacle(proofs: Sequence[Proof]) -> Proof | None:
+def first_obstacle(proofs: Sequence[Proof]) -> Proof | None:
     """The obstacle that stands first in the table; of open ones, the one that lasts longest."""
     for state in ROWS:
         found = [p for p in proofs if p.state == state]
@@ -161,7 +197,7 @@ def _pending(finding: Finding, obstacle: Proof) -> Judged:
     return Judged(finding=finding, verdict=Verdict.PENDING, reason=obstacle.why, due_ns=obstacle.until_ns)
 
 
-def _unread(flow: BoundFlow, maybe: Maybe) -> Finding:
+def unread(flow: BoundFlow, maybe: Maybe) -> Finding:
     """A `Maybe` as the finding that it is: an order that can't be told, or a value that can't be read."""
     evidence = (flow.evidence(maybe.step, maybe.of),)
     service = maybe.of.row.service

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from verifier.binding import BoundFlow, bind
-from verifier.clock import UNCERTAINTY_NS, Clocks, Jump
+from verifier.clock import UNCERTAINTY_NS, Clocks, Interval, Jump
 from verifier.engine.complete import Sight, losses_of
 from verifier.engine.decide import Decision, Table
 from verifier.engine.plan import Plan
 from verifier.engine.scope import segments
 from verifier.flows import Flow, Member, Row
-from verifier.shape import Condition, FactName, Rule, Scalar
+from verifier.shape import Condition, FactName, Rule, RunRule, Scalar
 from verifier.spans import Loss, Observation, Record
 from verifier.steps import observations
-from verifier.values import Truth, holds
+from verifier.values import Truth, holds, said
 from verifier.verdict import (
     WORST_FIRST,
     AssertionVerdict,
@@ -37,7 +37,27 @@ class Setting:
 
     sight: Sight
     jumps: tuple[Jump, ...] = ()
+    outages: tuple[Interval, ...] = ()
     uncertainty_ns: int = UNCERTAINTY_NS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """A flow laid against a shape, ready to be judged: bound, with the table for it.
+
+    `applies`: whether the shape surely applies; else `reason` says why its guard can't be answered.
+    """
+
+    plan: Plan
+    bound: BoundFlow
+    table: Table
+    applies: bool = True
+    reason: str | None = None
+
+    @property
+    def matched(self) -> frozenset[str]:
+        """The steps that matched, or may have."""
+        return frozenset(name for name, seen in self.bound.occurrences.items() if seen or self.bound.maybes[name])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +75,17 @@ class Outcome:
 
 def judge(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scalar] | None = None) -> Outcome | None:
     """The verdict of one shape on one flow, as of the moment of judging; None if the shape doesn't apply."""
+    laid = lay(plan, flow, setting, given=given)
+    return None if laid is None else judge_laid(laid)
+
+
+def lay(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scalar] | None = None) -> Laid | None:
+    """The flow with its steps bound, as of the moment of judging; None if the shape doesn't apply."""
     sight, shape = setting.sight, plan.shape
     cut = as_of(flow, sight.at_ns)
     opened = min((Observation(row=m.row).first_ns for m in cut.members), default=sight.from_ns)
     bound = BoundFlow(shape=shape, flow=cut, clocks=Clocks(rows=()), opened_ns=opened, given=given or {})
-    applies, reason = _when(bound, shape.when)
+    applies, reason = answered(bound, shape.when)
     if applies is False:
         return None
     _bind(bound, setting)
@@ -70,12 +96,22 @@ def judge(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scala
     own_losses = (*_orphans(flow, cut), *losses_of(m.row for m in cut.members))
     weak = {m.row.id: m for m in cut.members if m.weak}
     table = Table(sight=sight, own_losses=own_losses, weak=weak)
+    return Laid(plan=plan, bound=bound, table=table, applies=applies is True, reason=reason)
+
+
+def judge_laid(laid: Laid) -> Outcome:
+    """The verdict of a shape's rules on one flow; None as verdict where all of them judge the run."""
+    plan, bound, table, reason = laid.plan, laid.bound, laid.table, laid.reason
+    shape, cut, own_losses = plan.shape, bound.flow, laid.table.own_losses
     rules = tuple(
         _rule(table, bound, rule, name, str(shape.places[i]) if shape.places else None)
         for i, (rule, name) in enumerate(zip(shape.assertions, plan.ids, strict=True))
+        if not isinstance(rule, RunRule)
     )
-    verdict = merge(r.verdict for r in rules)
-    if reason is not None:
+    verdict: Verdict | None = merge(r.verdict for r in rules)
+    if not rules:
+        verdict, reason = None, reason or "the rules of this shape judge the run, none a flow alone"
+    elif reason is not None:
         verdict = Verdict.INCONCLUSIVE
     elif all(r.verdict is Verdict.VACUOUS for r in rules):
         reason = "no rule of the shape was activated"
@@ -100,10 +136,21 @@ def judge(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scala
     )
     return Outcome(
         verdict=judged,
-        applies=applies is True,
-        matched=frozenset(name for name, seen in bound.occurrences.items() if seen or bound.maybes[name]),
+        applies=laid.applies,
+        matched=laid.matched,
         fired=frozenset(r.id for r in rules if r.verdict is not Verdict.VACUOUS),
     )
+
+
+def why_not(plan: Plan, flow: Flow, setting: Setting, *, given: Mapping[str, Scalar] | None = None) -> str:
+    """Why a shape doesn't apply to a flow: the fact that its guard refuses, and what it wants."""
+    cut = as_of(flow, setting.sight.at_ns)
+    bound = BoundFlow(shape=plan.shape, flow=cut, clocks=Clocks(rows=()), opened_ns=0, given=given or {})
+    for name, condition in plan.shape.when.items():
+        known = bound.fact(name)
+        if known.state == "known" and holds(known.value, condition) is False:
+            return f"{name} is {known.value}; {plan.shape.shape} wants {said(condition)}"
+    return f"the guard of {plan.shape.shape} is false"
 
 
 def as_of(flow: Flow, at_ns: int) -> Flow:
@@ -112,14 +159,15 @@ def as_of(flow: Flow, at_ns: int) -> Flow:
     def seen(row: Row) -> bool:
         return (row.seen_ns if isinstance(row, Record) else max(row.start_ns, row.end_ns)) <= at_ns
 
-    if all(seen(m.row) for m in (*flow.members, *flow.shared)):
+    if all(seen(m.row) for m in (*flow.members, *flow.shared)) and all(seen(e.cause) for e in flow.crossing):
         return flow
 
     def kept(members: tuple[Member, ...]) -> tuple[Member, ...]:
         return tuple(m for m in members if seen(m.row))
 
     orphans = tuple(row for row in flow.orphans if seen(row))
-    return replace(flow, members=kept(flow.members), shared=kept(flow.shared), orphans=orphans)
+    crossing = tuple(edge for edge in flow.crossing if seen(edge.row) and seen(edge.cause))
+    return replace(flow, members=kept(flow.members), shared=kept(flow.shared), orphans=orphans, crossing=crossing)
 
 
 def _bind(bound: BoundFlow, setting: Setting) -> None:
@@ -129,6 +177,7 @@ def _bind(bound: BoundFlow, setting: Setting) -> None:
         rows=[m.row for m in (*flow.members, *flow.shared)],
         uncertainty_ns=setting.uncertainty_ns,
         jumps=setting.jumps,
+        outages=setting.outages,
         records_complete=sight.records_complete,
     )
     bind(bound)
@@ -146,7 +195,8 @@ def _bind(bound: BoundFlow, setting: Setting) -> None:
         bound.until_ns = bound.ends_ns
 
 
-def _when(flow: BoundFlow, when: Mapping[FactName, Condition | Scalar]) -> tuple[Truth, str | None]:
+def answered(flow: BoundFlow, when: Mapping[FactName, Condition | Scalar]) -> tuple[Truth, str | None]:
+    """Whether all these facts are as they should be; None with the reason where one can't be answered."""
     unknown: str | None = None
     for name, condition in when.items():
         known = flow.fact(name)
@@ -170,7 +220,7 @@ def _orphans(flow: Flow, cut: Flow) -> tuple[Loss, ...]:
 
 
 def _rule(table: Table, flow: BoundFlow, rule: Rule, name: str, at: str | None) -> AssertionVerdict:
-    applies, why = _when(flow, rule.when)
+    applies, why = answered(flow, rule.when)
     if applies is False:
         return AssertionVerdict(id=name, kind=rule.kind, at=at, verdict=Verdict.VACUOUS)
     excused: tuple[Evidence, ...] = ()

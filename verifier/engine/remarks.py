@@ -10,7 +10,7 @@ from verifier.errors import UsageError
 from verifier.flows import Gathering
 from verifier.options import Expected
 from verifier.shape import Shape
-from verifier.spans import Loss, Span
+from verifier.spans import Loss, Record, Span
 
 
 def absent(gathering: Gathering, name: str, key: str) -> str:
@@ -45,6 +45,39 @@ def unheard(group: Sequence[Shape], spans: Sequence[Span]) -> list[str]:
             hint = f"did you mean {near[0]}?" if near else f"spans are from {', '.join(heard[:8])}"
             out.append(f"no span of service {service} was read; {hint}")
     return out
+
+
+def untold(group: Sequence[Shape], records: Sequence[Record]) -> list[str]:
+    """A note for each topic that a shape speaks of, that was not read, and that one no shape knows is spelled like."""
+    read = {record.topic for record in records}
+    wanted = {t: None for shape in group for step in shape.steps.values() if step.sort == "record" for t in step.names}
+    unknown = sorted(read - set(wanted))
+    out = []
+    for topic in wanted:
+        near = difflib.get_close_matches(topic, unknown, n=1, cutoff=0.9)
+        if topic not in read and near and not any(c in topic for c in "*?["):
+            out.append(f"no record of topic {topic} was read; did you mean {near[0]}?")
+    return out
+
+
+def unjudged(gathering: Gathering, group: Sequence[Shape], spans: Iterable[Span]) -> list[str]:
+    """That shapes had nothing to judge, as no row leads to a flow of theirs, with what may have been meant."""
+    if gathering.flows:
+        return []
+    key = group[0].flow.key
+    seen = sorted({name for span in spans for name in span.attributes})
+    near = difflib.get_close_matches(key, seen, n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return [f"shape {shape.shape} judged no flow: no row carries or leads to its key {key}{hint}" for shape in group]
+
+
+def endless(shapes: Iterable[Shape], pending: frozenset[str]) -> list[str]:
+    """A note for each shape with pending flows that nothing but their end steps can ever close."""
+    return [
+        f"shape {s.shape} has no `gives_up`: a flow whose end never comes stays pending; add `gives_up: 26h`"
+        for s in shapes
+        if s.shape in pending and s.flow.ends is not None and s.flow.gives_up is None
+    ]
 
 
 def hidden(gathering: Gathering) -> tuple[Loss, ...]:

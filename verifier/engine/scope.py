@@ -57,7 +57,7 @@ def _before(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow
         return _and(flow.before(_start(o), p) for p in points)
 
     last = min(points, key=lambda p: _when(flow, p)[1])
-    end = _when(flow, last)[1]
+    end = _settled(flow, _when(flow, last)[1])
     view = replace(_narrow(flow, inside, role=f"before {point}"), closed=True, until_ns=end)
     extra = (Absence(steps=(step,), until_ns=end),)
     yield view, _resting(_shown(rule.check(view), flow.evidence(step, last.of)), extra, extra)
@@ -78,7 +78,7 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
         if not following:
             continue
         entered = True
-        end = min(_when(flow, q)[1] for q in following)
+        end = _settled(flow, min(_when(flow, q)[1] for q in following))
 
         def inside(o: Observation, p: PointOf = p, following: list[PointOf] = following) -> tuple[Truth, Order | None]:
             begun, order = _or([flow.before(p, _start(o))])
@@ -91,6 +91,8 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
         yield view, _resting(rule.check(view), extra, extra)
     if not entered:
         yield flow, Result(activated=False, activators=tuple(Absence(steps=(s,)) for s in steps))
+    else:  # what has ended says nothing of a part that is still to come, and none comes without another end
+        yield flow, Result(activated=False, activators=(Absence(steps=steps[1:]),))
 
 
 def _narrow(flow: BoundFlow, inside: Inside, *, role: str) -> BoundFlow:
@@ -183,6 +185,11 @@ def _when(flow: BoundFlow, p: PointOf) -> tuple[int, int]:
     """(earliest, latest) moment of a point."""
     when = [flow.clocks.when(At(of=o, edge=p.edge)) for o in p.of.all]
     return min(w.lo for w in when), min(w.hi for w in when)
+
+
+def _settled(flow: BoundFlow, end_ns: int) -> int:
+    """When all before the end of a scope has been seen: while the flow is open, another clock may be behind."""
+    return end_ns if flow.closed else end_ns + flow.clocks.uncertainty_ns
 
 
 def _or(orders: Iterable[Order]) -> tuple[Truth, Order | None]:

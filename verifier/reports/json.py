@@ -12,10 +12,12 @@ from typing import Any, TextIO
 
 from verifier import wording
 from verifier.clock import INFINITY_NS
+from verifier.diagnosis import Cause, Diagnosis, Repair
+from verifier.flows import Row
 from verifier.reports import Look
 from verifier.shape import Scalar
 from verifier.spans import Record
-from verifier.verdict import AssertionVerdict, Evidence, FlowVerdict, Judged, Report, SourceReport, Verdict
+from verifier.verdict import AssertionVerdict, Evidence, FlowVerdict, Judged, Report, RunVerdict, SourceReport, Verdict
 
 SCHEMA = "flow-verifier/report/1"
 Json = dict[str, Any]
@@ -45,7 +47,7 @@ def document(report: Report) -> Json:
         "sources": [_source(source) for source in report.sources],
         "totals": report.totals,
         "flows": [_flow(flow) for flow in report.flows],
-        "run_assertions": [],
+        "run_assertions": [_across(run) for run in report.run_assertions],
         "unfired": list(report.unfired),
         "unmatched_steps": list(report.unmatched_steps),
         "reason": report.reason,
@@ -81,7 +83,67 @@ def _flow(flow: FlowVerdict) -> Json:
         "reason": flow.reason,
         **due,
         "assertions": [_assertion(rule) for rule in flow.assertions],
+        **_diagnosis(flow.diagnosis),
     }
+
+
+def _diagnosis(diagnosis: Diagnosis | None) -> Json:
+    """What is said of a flow as a whole, where it was diagnosed."""
+    if diagnosis is None:
+        return {}
+    near = diagnosis.nearest
+    different: Json | None = None
+    if near is not None:
+        different = {
+            "key": near.key,
+            "text": wording.nearest(near),
+            "missing": [{"step": s, "here": here, "there": there} for s, here, there in near.missing],
+            "extra": [{"step": s, "here": here, "there": there} for s, here, there in near.extra],
+            "order": [list(pair) for pair in near.order],
+            "values": [
+                {"name": n, "here": wording.value(here), "there": wording.value(there)}
+                for n, here, there in near.values
+            ],
+        }
+    return {"causes": [_cause(c) for c in diagnosis.causes], "nearest": different, "capped": diagnosis.capped}
+
+
+def _cause(cause: Cause) -> Json:
+    return {
+        "cause": cause.sort,
+        "text": wording.cause(cause),
+        "explains": [{"assertion": rule, "finding": number} for rule, number in cause.explains],
+        "among": cause.among,
+        "step": cause.step,
+        "service": cause.service,
+        "since": _moment(cause.since_ns),
+        "follows": [s for s in cause.steps if s != cause.step],
+    }
+
+
+def _repair(repair: Repair | None) -> Json:
+    if repair is None:
+        return {}
+    edits = [
+        {"edit": e.sort, "text": wording.edit(e), "step": e.step, "service": e.service, "at": _moment(e.at_ns)}
+        for e in repair.edits
+    ]
+    return {"repair": {"text": wording.repair(repair), "edits": edits, "least": repair.least}}
+
+
+def _witness(judged: Judged) -> Json:
+    """The smallest set of observations that gives the finding, and the same as a sketch."""
+    if judged.witness is None:
+        return {}
+    rows = [_row(row) for row in judged.witness.rows]
+    facts = _facts(judged.witness.facts)
+    return {"witness": {"observations": rows, "facts": facts, "sketch": wording.sketch(judged)}}
+
+
+def _row(row: Row) -> Json:
+    if isinstance(row, Record):
+        return {"topic": row.topic, "partition": row.partition, "offset": row.offset}
+    return {"trace_id": row.trace_id, "span_id": row.span_id}
 
 
 def _facts(facts: Mapping[str, Scalar]) -> Json:
@@ -103,7 +165,12 @@ def _assertion(rule: AssertionVerdict) -> Json:
         "findings": [_finding(judged) for judged in rule.findings],
         "premises": list(rule.premises),
         **excused,
+        **_repair(rule.repair),
     }
+
+
+def _across(run: RunVerdict) -> Json:
+    return {"shape": run.shape, "flows": run.flows, **_assertion(run.rule)}
 
 
 def _finding(judged: Judged) -> Json:
@@ -123,17 +190,23 @@ def _finding(judged: Judged) -> Json:
         "settled_by": judged.settled_by,
         "reason": judged.reason,
         "evidence": [_evidence(evidence) for evidence in finding.evidence],
+        "let": wording.let(finding),
+        "then": wording.then(finding),
+        "however": wording.however(judged),
+        **_witness(judged),
     }
 
 
 def _evidence(evidence: Evidence) -> Json:
     of, row = evidence.of, evidence.of.row
     start, end = _moment(evidence.start.lo), _moment(evidence.end.hi)
+    flow = {} if evidence.flow is None else {"flow": evidence.flow}
     if isinstance(row, Record):
         place = {"topic": row.topic, "partition": row.partition, "offset": row.offset}
-        return {"as": evidence.role, **place, "time": start, "seen": wording.moment(row.seen_ns)}
+        return {"as": evidence.role, **flow, **place, "time": start, "seen": wording.moment(row.seen_ns)}
     return {
         "as": evidence.role,
+        **flow,
         "trace_id": row.trace_id,
         "span_id": row.span_id,
         "service": row.service,

@@ -1,14 +1,14 @@
 """terminal: the report for people, at 80 columns, with or without colour.
 
-In: a `Report`. Out: the whole story first; then what casts doubt on the run, the flows that went wrong and why, a
-table of all flows, and the command that judges again. Colour adds, it never carries.
+In: a `Report`. Out: the whole story first; then what casts doubt on the run, the flows that went wrong and why, what
+holds across flows, a table of all flows, and the command that judges again. Colour adds, it never carries.
 """
 
 import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from typing import TextIO
 
@@ -125,6 +125,24 @@ def _above(report: Report, names: Mapping[str, str], *, width: int, budget: _Bud
         if more:
             yield "", ""
         yield from _styled(layout([("", text) for text in more], width=width), STYLES.get(verdict, ""))
+    yield from _across(report, width=width)
+
+
+def _across(report: Report, *, width: int) -> Iterator[Line]:
+    """The rules that judge the whole run: what is wrong in full, of the others one line each."""
+    if not report.run_assertions:
+        return
+    yield "", ""
+    yield "across flows", ""
+    for run in sorted(report.run_assertions, key=lambda r: WORST_FIRST.index(r.rule.verdict)):
+        rule, style = run.rule, STYLES.get(run.rule.verdict, "")
+        if rule.verdict in (Verdict.VIOLATED, Verdict.ERROR):
+            named = replace(rule, id=f"{run.shape} {rule.id}")
+            yield from _rows(wording.account(named), style, width=width)
+        else:
+            yield from _styled(
+                wrap(f"{rule.verdict}: {wording.across(run)}", first="  ", rest="    ", width=width), style
+            )
 
 
 def _story(report: Report, names: Mapping[str, str]) -> str:
@@ -142,10 +160,16 @@ def _story(report: Report, names: Mapping[str, str]) -> str:
         return f"{report.verdict}: {clean(report.reason, most=None)}{also}"
     first = next((flow for flow in report.flows if flow.verdict is report.verdict), None)
     if first is None:
-        return f"{report.verdict}: no flow was judged"
+        runs = [run for run in report.run_assertions if run.rule.verdict is report.verdict]
+        if runs and report.verdict is Verdict.SATISFIED:
+            among = count(max(run.flows for run in runs), "flow")
+            return f"satisfied: {count(len(runs), 'rule')} held across {among}{_strictly(report)}"
+        return f"{report.verdict}: {wording.across(runs[0]) if runs else 'no flow was judged'}"
     if report.verdict is Verdict.SATISFIED:
         rules = sum(r.verdict is not Verdict.VACUOUS for f in report.flows if f.verdict for r in f.assertions)
-        return f"satisfied: {many}, {count(rules, 'rule')} checked{_strictly(report)}"
+        held = sum(run.rule.verdict is Verdict.SATISFIED for run in report.run_assertions)
+        across = f", {held} of them across flows" if held else ""
+        return f"satisfied: {many}, {count(rules + held, 'rule')} checked{across}{_strictly(report)}"
     if report.verdict is Verdict.PENDING:
         due = min(
             (f.due_ns for f in report.flows if f.verdict is Verdict.PENDING and f.due_ns is not None), default=None
@@ -194,9 +218,9 @@ def _explained(flow: FlowVerdict, *, width: int, budget: _Budget) -> Iterator[Li
     yield from _styled(wrap(wording.size(flow), first="  ", rest="  ", width=width))
     if flow.reason is not None:
         yield from _styled(wrap(clean(flow.reason, most=None), first="  ", rest="  ", width=width))
-    for rule in wrong:
+    for block in wording.explained(flow, frozenset(rule.id for rule in wrong)):
         yield "", ""
-        yield from _rows(wording.account(rule), STYLES[rule.verdict], width=width)
+        yield from _rows(block, STYLES[flow.verdict], width=width)
     for rows in _by_reason(unsure):
         yield "", ""
         yield from _rows(rows, STYLES[Verdict.INCONCLUSIVE], width=width)

@@ -2,7 +2,8 @@ r"""A sketch: a small text picture of spans and records, parsed and printed here
 
 In: text, or spans and records. Out: a `Sketch`, or text that parses back to the same. Tests, docs, examples of
 assertions, bug reports and the terminal use it. One row is one thing; what is indented (by two blanks or more) belongs
-to the nearest span above that is less indented; blank lines and lines that start with # say nothing.
+to the nearest span above that is less indented; blank lines and lines that start with # say nothing. A row that ends
+in a blank and a backslash goes on in the next line; inside a word, if that line begins with a backslash.
 
     # service : span name @ start..end, then attributes
     batch_orchestrator : POST /v1/batches/register @ 0..12ms $kind=server batch_id=b1

@@ -13,6 +13,7 @@ from verifier.sketch.signs import LOST, MARK, NAME, ORIGIN_NS, TOKEN, UNITS, esc
 from verifier.spans import Attributes, Record, Span, SpanId, Value
 
 _PLAIN = re.compile(r"\w[\w./:-]*")  # services, topics and instances that need no quotes
+_BLANK = re.compile(r"(?<=[^ ]) (?=[^ \\])")
 _Thing = TypeVar("_Thing", Span, Record)
 
 
@@ -20,12 +21,14 @@ def render(
     spans: Iterable[Span],
     records: Iterable[Record] = (),
     *,
-    marks: Mapping[SpanId | tuple[str, int, int], str] = {},
+    marks: Mapping[SpanId | tuple[str, int, int] | tuple[str, str, int], str] = {},
     origin_ns: int | None = None,
+    width: int | None = None,
 ) -> str:
     """Draws spans and records, from a sketch or from life: traces by their first start, children by theirs.
 
-    `marks` puts a text under the row of a span or record, as a comment. `origin_ns` is what prints as 0: the earliest
+    `marks` puts a text under the row of a span, of its n-th event (trace, span, n) or of a record, as a comment. Rows
+    longer than `width` go on in the next line where they can. `origin_ns` is what prints as 0: the earliest
     start, but `ORIGIN_NS` for what comes from a sketch (its ids count) and if it is at most a day away. Parents that
     run in a circle are cut at the smallest id.
 
@@ -40,7 +43,7 @@ def render(
     lines: list[str] = []
 
     def put(depth: int, text: str, mark: str | None = None) -> None:
-        lines.append("  " * depth + text)
+        lines.extend(_broken("  " * depth + text, width, rest="  " * depth + "    "))
         for number, part in enumerate(mark.split("\n") if mark is not None else ()):
             lines.append("  " * depth + ("#   " if number else "# ^ ") + escaped(part))
 
@@ -52,15 +55,32 @@ def render(
         lost = scene.above[item] is None and span.parent is not None
         front = (f"&{label} " if label else "") + ("^ " if lost else "")
         put(depth, front + _span_text(span, depth > 0 and span.parent is None, origin_ns), marks.get(span.id))
-        for event in span.events:
+        for n, event in enumerate(span.events):
             time = _times_text(event.time_ns, event.time_ns, origin_ns)
-            put(depth + 1, f"* {_name_text(event.name)} @ {time}{_attributes_text(event.attributes)}")
+            text = f"* {_name_text(event.name)} @ {time}{_attributes_text(event.attributes)}"
+            put(depth + 1, text, marks.get((*span.id, n)))
         for link in span.links:
             target = scene.first.get((link.trace_id, link.span_id))
             put(depth + 1, f"~> {'?' if target is None else labels[target]}{_attributes_text(link.attributes)}")
         for record in scene.published[item]:
             put(depth + 1, _record_text(record, record.parent != span.id, origin_ns), marks.get(record.id))
     return "".join(line + "\n" for line in lines)
+
+
+def _broken(text: str, width: int | None, *, rest: str) -> Iterator[str]:
+    """The row in lines of at most `width`, broken at single blanks; inside a word only if it is longer than a line."""
+    while width is not None and len(text) > width:
+        cut = max((m.start() for m in _BLANK.finditer(text, len(rest) + 1, width - 1)), default=0)
+        if cut:
+            yield f"{text[:cut]} \\"
+            text = rest + text[cut + 1 :]
+            continue
+        cut = next((n for n in range(width - 2, len(rest) + 1, -1) if " " not in text[n - 1 : n + 1]), 0)
+        if not cut:
+            break
+        yield f"{text[:cut]} \\"
+        text = f"{rest}\\{text[cut:]}"
+    yield text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ In: text. Out: a `Sketch`, or a `SpecError` with every problem of the text.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from verifier.errors import SpecError
@@ -38,9 +39,7 @@ def parse(text: str) -> Sketch:
     'POST /orders'
     """
     rows = [
-        Row(line, number)
-        for number, line in enumerate(text.split("\n"), 1)
-        if (seen := line.strip(" \t\r")) and not seen.startswith("#")
+        Row(line, number) for number, line in _whole(text) if (seen := line.strip(" \t\r")) and not seen.startswith("#")
     ]
     margin = min((row.at for row in rows if not row.sees("\t")), default=0)
     page = _Page()
@@ -53,6 +52,24 @@ def parse(text: str) -> Sketch:
     if page.problems:
         raise SpecError([str(problem) for problem in sorted(page.problems, key=lambda problem: problem.place)])
     return Sketch(spans=spans, records=tuple(page.records))
+
+
+def _whole(text: str) -> Iterator[tuple[int, str]]:
+    """Each row with the number of its first line; one that ends in a blank and a backslash goes on in the next line,
+    without the blank if that begins with a backslash."""
+    begun, start = "", 0
+    for number, line in enumerate(text.split("\n"), 1):
+        part = line.rstrip(" \t\r")
+        if begun:
+            more = part.strip(" ")
+            part, number = begun + (more[1:] if more.startswith("\\") else f" {more}"), start
+        if part.endswith(" \\") and not part.lstrip().startswith("#"):
+            begun, start = part[:-2], number
+            continue
+        begun = ""
+        yield number, part
+    if begun:
+        yield start, begun
 
 
 @dataclass(slots=True)

@@ -8,10 +8,13 @@ or a terminal: control characters are written out, long values elided in the mid
     story      a flow, as plain text
 """
 
+from verifier.wording.causes import cause, edit, explains, follows, nearest, repair
 from verifier.wording.findings import basis, expected, headline, observed, title
 from verifier.wording.story import (
     absence,
     account,
+    across,
+    explained,
     flow_headline,
     loss,
     pending,
@@ -21,30 +24,63 @@ from verifier.wording.story import (
     witness,
     worst_first,
 )
-from verifier.wording.text import LONGEST, WIDTH, Row, between, clean, count, duration, layout, moment, value, wrap
+from verifier.wording.text import (
+    LONGEST,
+    VERBATIM,
+    WIDTH,
+    Row,
+    between,
+    clean,
+    columns,
+    count,
+    duration,
+    elide,
+    layout,
+    moment,
+    value,
+    wrap,
+)
+from verifier.wording.why import however, let, mark, origin, sketch, then
 
 __all__ = [
     "LONGEST",
+    "VERBATIM",
     "WIDTH",
     "Row",
     "absence",
     "account",
+    "across",
     "basis",
     "between",
+    "cause",
     "clean",
+    "columns",
     "count",
     "duration",
+    "edit",
+    "elide",
     "expected",
+    "explained",
+    "explains",
     "flow_headline",
+    "follows",
     "headline",
+    "however",
     "layout",
+    "let",
     "loss",
+    "mark",
     "moment",
+    "nearest",
     "observed",
+    "origin",
     "pending",
+    "repair",
     "size",
+    "sketch",
     "story",
     "stray",
+    "then",
     "title",
     "value",
     "witness",

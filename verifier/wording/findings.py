@@ -5,11 +5,12 @@ In: findings as data. Out: sentences; they claim no more than the verdict does.
 
 from collections.abc import Sequence
 
-from verifier.clock import INFINITY_NS, Interval, Order
+from verifier.clock import INFINITY_NS, Order
 from verifier.shape import split_point
 from verifier.spans import Observation, Record, Span, consumes
 from verifier.verdict import (
     Broken,
+    Detached,
     Early,
     Evidence,
     Finding,
@@ -24,6 +25,9 @@ from verifier.verdict import (
     Unreadable,
     Verdict,
 )
+from verifier.wording import hops
+from verifier.wording.bounds import bound, came, jumped, limit, stopped
+from verifier.wording.hops import pointed
 from verifier.wording.text import between, clean, count, duration, listed, moment, value
 
 
@@ -40,11 +44,13 @@ def title(finding: Finding) -> str:
             return _misordered(finding)
         case Late() | Early():
             if not finding.certain and finding.doubt is None:
-                return clean(f"whether {_bound(finding)} can't be told: it took {between(finding.took)}", most=None)
-            said = f"{_came(finding)} {between(finding.took)} after {_point(finding.first)}, expected {_limit(finding)}"
+                return clean(f"whether {bound(finding)} can't be told: it took {between(finding.took)}", most=None)
+            said = f"{came(finding)} {between(finding.took)} after {pointed(finding.first)}, expected {limit(finding)}"
         case Illegal():
             moved = f"{clean(finding.machine)} moved from {clean(finding.source)} to {clean(finding.target)}"
             said = f"{moved}, " + ("which is not allowed" if finding.state is None else f"but was at {finding.state}")
+        case Detached():
+            return clean(hops.title(finding), most=None)
         case Unreadable():
             where = f" at {finding.step}" if finding.step and finding.step not in finding.what.split() else ""
             return clean(
@@ -84,26 +90,36 @@ def expected(finding: Finding) -> str | None:
             said = _wanted(finding)
         case Unexpected(wanted=str()):
             said = _occurrences(finding.wanted, finding)
+        case Unexpected(wrote=str()):
+            said = f"no write to {finding.wrote}"
         case Unexpected(step=None):
             said = "no error"
         case Unexpected():
             said = f"no {finding.step}{_scope(finding)}"
         case Mismatch(how="lost"):
             said = f"{finding.attribute} to be there"
+        case Mismatch(how="constant"):
+            said = f"at least {value(finding.expected)} different values of {finding.attribute}"
+        case Mismatch(how="shared"):
+            said = f"each {finding.attribute} in one flow"
+        case Mismatch(how="crossed"):
+            said = "no flow to lead to another"
         case Mismatch(how="not_allowed") if isinstance(finding.expected, tuple):
             said = f"{finding.attribute} to be one of {listed(map(value, finding.expected))}"
         case Mismatch():
             said = f"{finding.attribute} {value(finding.expected)}"
         case Misordered(wanted=wanted) if wanted > 1:
-            said = f"{wanted} {split_point(finding.first)[1]} before {_point(finding.then)}"
+            said = f"{wanted} {split_point(finding.first)[1]} before {pointed(finding.then)}"
         case Misordered() if not _scoped(finding):
-            said = f"{_point(finding.first)} before {_point(finding.then)}"
+            said = f"{pointed(finding.first)} before {pointed(finding.then)}"
         case Late() | Early():
-            said = f"{_point(finding.then)} {_limit(finding)} {'after' if isinstance(finding, Early) else 'of'} "
-            said += _point(finding.first)
+            said = f"{pointed(finding.then)} {limit(finding)} {'after' if isinstance(finding, Early) else 'of'} "
+            said += pointed(finding.first)
         case Illegal():
             to = listed(finding.allowed, "or") if finding.allowed else "no other state"
             said = f"from {finding.source if finding.state is None else finding.state} to {to}"
+        case Detached():
+            said = hops.expected(finding)
     return None if said is None else clean(said, most=None)
 
 
@@ -117,23 +133,30 @@ def observed(finding: Finding) -> str | None:
         case Missing(state=str()):
             said = f"{finding.state} since {_time(finding, finding.evidence[-1:])}"
         case Missing(since=str()) | Missing(before=str()) if finding.evidence:
-            there = f"{_point(finding.since or finding.before or '')} at {_time(finding, finding.evidence[:1])}"
+            there = f"{pointed(finding.since or finding.before or '')} at {_time(finding, finding.evidence[:1])}"
             either = f"no {listed((*finding.instead, finding.step or 'other'), 'and no')}"
             said = f"{there}, {either} {'before' if finding.since is None else 'answers'} it"
+        case Unexpected(wrote=str()):
+            said = f"{clean(finding.message or '')} at {_time(finding, finding.evidence[1:2])}"
         case Unexpected():
             what = "an error" if finding.step is None else finding.step
             said = f"{what} at {_time(finding, finding.evidence[:1] if finding.step is None else None)}"
             said += f": {clean(finding.message)}" if finding.message else ""
         case Mismatch(how="lost"):
             said = f"no {finding.attribute}{_where(finding)}"
+        case Mismatch(how="constant" | "shared" | "crossed"):
+            said = f"in the flows {_keys(finding.flows)}"
         case Mismatch():
             said = f"{finding.attribute} {value(finding.seen)}{_where(finding)}"
         case Misordered():
             said = _seen_order(finding)
         case Late() | Early():
-            said = f"{between(finding.took)}{_jumped(finding.jumped)}"
+            said = f"{between(finding.took)}{jumped(finding.jumped)}"
+            said += stopped(finding.stopped) if isinstance(finding, Late) else ""
         case Illegal():
             said = f"from {finding.source} to {finding.target} at {_time(finding, finding.evidence[-1:])}"
+        case Detached():
+            said = hops.seen(finding)
         case Unreadable() if finding.raw is not None:
             said = value(finding.raw)
     if isinstance(finding, Missing) and finding.attempts:
@@ -162,14 +185,14 @@ def _missing(finding: Missing) -> str:
         return f"{step} occurred {_times(*finding.seen)}{_for(finding.group)}, expected {finding.wanted}"
     within = "" if finding.limit_ns is None else f" within {duration(finding.limit_ns)}"
     if finding.instead:
-        after = "" if finding.since is None else f"{' of' if within else ' after'} {_point(finding.since)}"
+        after = "" if finding.since is None else f"{' of' if within else ' after'} {pointed(finding.since)}"
         return f"neither {listed((*finding.instead, step), 'nor')} came{within}{after}"
     if finding.since is not None:
-        yet = f", yet {_point(finding.before)} came" if finding.before else ""
-        return f"{step} did not follow {_point(finding.since)}{within}{yet}"
+        yet = f", yet {pointed(finding.before)} came" if finding.before else ""
+        return f"{step} did not follow {pointed(finding.since)}{within}{yet}"
     if finding.before is not None:
         wanted = f", expected {finding.wanted}" if finding.wanted else ""
-        return f"no {step} came before {_point(finding.before)}{wanted}"
+        return f"no {step} came before {pointed(finding.before)}{wanted}"
     return f"{step} never came{within}"
 
 
@@ -180,24 +203,49 @@ def _unexpected(finding: Unexpected) -> str:
     if finding.step is None:
         failed = finding.evidence[0].of.name if finding.evidence else "an operation"
         return f"{clean(finding.service or 'a service')} {clean(failed)} failed{message}"
+    if finding.wrote is not None:
+        return f"{finding.step} wrote {clean(finding.wrote)}{message}"
     return f"{finding.step} happened{_scope(finding) or ' and may not'}{message}"
 
 
 def _mismatch(finding: Mismatch) -> str:
     name, seen, wanted = clean(finding.attribute), value(finding.seen), value(finding.expected)
     match finding.how:
+        case "changed" if finding.between is not None:
+            first, last = map(pointed, finding.between)
+            return f"{name} changed from {wanted} to {seen} between {first} and {last}"
         case "changed":
             return f"{name} changed from {wanted} to {seen}{_where(finding)}"
         case "lost":
             return f"{name} was lost{_where(finding)}"
+        case "constant":
+            many, among = count(len(str(finding.seen).split(", ")), "value"), count(len(finding.flows), "flow")
+            only = f"is {seen}" if many == "1 value" else f"has only {many} ({seen})"
+            return f"{name} {only} in all {among}{_where(finding)}, expected {wanted} different values"
+        case "shared":
+            return f"{name} {seen} is in {count(len(finding.flows), 'flow')}: {_keys(finding.flows)}"
+        case "crossed":
+            ends = [e.of.name for e in finding.evidence]
+            return f"flow {wanted} led to flow {seen}: {clean(ends[-1])} follows {clean(ends[0])} by {_by(finding)}"
         case "not_allowed":
             one_of = listed(map(value, finding.expected)) if isinstance(finding.expected, tuple) else wanted
             return f"{name} is {seen}{_where(finding)}, expected one of {one_of}"
     return f"{name} is {seen}{_where(finding)}, expected {wanted}"
 
 
+def _by(finding: Mismatch) -> str:
+    """The kind of edge: `its parent`, `a link`, `a message`."""
+    return {"parent": "its parent", "link": "a link"}.get(finding.edge or "", "a message")
+
+
+def _keys(keys: Sequence[str], most: int = 5) -> str:
+    """Keys of flows; of many the first."""
+    shown = [clean(key) for key in keys[:most]]
+    return listed(shown) if len(keys) <= most else f"{', '.join(shown)} and {len(keys) - most} more"
+
+
 def _misordered(finding: Misordered) -> str:
-    then, times = _point(finding.then), _times(finding.wanted, finding.wanted)
+    then, times = pointed(finding.then), _times(finding.wanted, finding.wanted)
     if finding.certain:
         edge, first = split_point(finding.first)
         done = f"{split_point(finding.then)[1]} {_done(finding)}"
@@ -212,7 +260,7 @@ def _misordered(finding: Misordered) -> str:
     elif _scoped(finding):
         what = f"whether {then} came {finding.first}"
     else:
-        what = f"whether {_point(finding.first)} came {f'{times} ' if finding.wanted > 1 else ''}before {then}"
+        what = f"whether {pointed(finding.first)} came {f'{times} ' if finding.wanted > 1 else ''}before {then}"
     return clean(f"{what} can't be told: {_untold(finding)}", most=None)
 
 
@@ -239,10 +287,10 @@ def _seen_order(finding: Misordered) -> str | None:
     if order.answer == "unknown":
         return f"{duration(order.apart_ns)} apart" if order.apart_ns else None
     if order.basis == "causal":
-        return f"{_point(then)} led to {_point(first)}"
+        return f"{pointed(then)} led to {pointed(first)}"
     if order.basis == "one partition":
         return f"{split_point(then)[1]} has the lower offset in the partition"
-    return f"{_point(then)} {duration(order.apart_ns)} before {_point(first)}" if order.apart_ns else None
+    return f"{pointed(then)} {duration(order.apart_ns)} before {pointed(first)}" if order.apart_ns else None
 
 
 def _wanted(finding: Missing) -> str:
@@ -253,44 +301,19 @@ def _wanted(finding: Missing) -> str:
         within = "" if finding.limit_ns is None else f" within {duration(finding.limit_ns)}"
         return f"{to}{within}{by}"
     if finding.before is not None and finding.since is None:
-        return f"{finding.wanted or ''} {step} before {_point(finding.before)}".strip()
+        return f"{finding.wanted or ''} {step} before {pointed(finding.before)}".strip()
     if finding.seen is not None:
         return f"{_occurrences(finding.wanted, finding)}{by}"
     either = listed((*finding.instead, step), "or")
     if finding.since is None:
         return f"{either}{by}"
     within = " after" if finding.limit_ns is None else f" within {duration(finding.limit_ns)} of"
-    return f"{either}{within} {_point(finding.since)}{by}"
-
-
-def _came(finding: Late | Early) -> str:
-    return f"{_point(finding.then)} came"
-
-
-def _limit(finding: Late | Early) -> str:
-    return f"{'not before' if isinstance(finding, Early) else 'within'} {duration(finding.limit_ns)}"
-
-
-def _bound(finding: Late | Early) -> str:
-    if isinstance(finding, Early):
-        return f"{_came(finding)} no sooner than {duration(finding.limit_ns)} after {_point(finding.first)}"
-    return f"{_came(finding)} within {duration(finding.limit_ns)} of {_point(finding.first)}"
-
-
-def _jumped(jumped: Interval | None) -> str:
-    if jumped is None or jumped.hi == 0:
-        return ""
-    return f", of it {between(jumped)} advanced by the test clock"
-
-
-def _point(point: str) -> str:
-    """`confirmed`, `the end of confirmed`."""
-    return f"the {point}" if split_point(point)[1] != point else point
+    return f"{either}{within} {pointed(finding.since)}{by}"
 
 
 def _scope(finding: Unexpected) -> str:
     parts = [("after", finding.after), ("before", finding.before)]
-    return " and".join(f" {word} {_point(point)}" for word, point in parts if point)
+    return " and".join(f" {word} {pointed(point)}" for word, point in parts if point)
 
 
 def _scoped(finding: Misordered) -> bool:

@@ -3,12 +3,25 @@
 In: verdicts, absences, losses, strays as data. Out: labelled lines, or plain text of 80 columns.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from verifier.clock import INFINITY_NS
+from verifier.diagnosis import Cause
 from verifier.flows import Stray
-from verifier.spans import Loss, Record
-from verifier.verdict import WORST_FIRST, Absence, AssertionVerdict, Evidence, FlowVerdict, Judged, Verdict
+from verifier.spans import Loss, Record, Span
+from verifier.verdict import (
+    WORST_FIRST,
+    Absence,
+    AssertionVerdict,
+    Evidence,
+    FlowVerdict,
+    Judged,
+    Missing,
+    RunVerdict,
+    Verdict,
+)
+from verifier.wording import causes, why
 from verifier.wording.findings import basis, expected, headline, observed
 from verifier.wording.text import Row, clean, count, from_to, layout, listed, moment
 
@@ -20,6 +33,8 @@ def absence(absence: Absence) -> str:
     rows = [word for word, asked in (("span", absence.spans), ("record", absence.records)) if asked]
     what = listed(absence.steps, "or") if absence.steps else " or ".join(rows) or "observation"
     until = "before the flow ends" if absence.until_ns is None else f"before {moment(absence.until_ns)}"
+    if absence.run:
+        until = "in any flow of the run"
     return clean(f"no further {what} {until}", most=None)
 
 
@@ -55,6 +70,8 @@ def witness(evidence: Evidence) -> str:
         name = clean(row.name) if of.event is None else f"event {clean(of.event.name)} in {clean(row.name)}"
         ids = f"trace {clean(row.trace_id)} span {clean(row.span_id)}"
         said = f"{clean(row.service)} {name}\n{_period(evidence)}\n{ids}"
+    if evidence.flow is not None:
+        said += f"\nflow {clean(evidence.flow)}"
     return f"{clean(evidence.role)} = {said}"
 
 
@@ -62,6 +79,11 @@ def flow_headline(flow: FlowVerdict) -> str:
     """Why the flow has its verdict, in one fragment."""
     if flow.reason:
         return clean(flow.reason, most=None)
+    told = causes.groups(flow) if flow.verdict is Verdict.VIOLATED and flow.diagnosis is not None else []
+    if told and (cause := told[0][0]) is not None:
+        judged = told[0][1][0][1]
+        likely = f"; likely cause: {causes.cause(cause)}" if _adds(cause, judged) else ""
+        return clean(f"{headline(judged)}{likely}", most=None)
     for rule in flow.assertions:
         if rule.verdict is flow.verdict:
             for judged in rule.findings:
@@ -73,6 +95,19 @@ def flow_headline(flow: FlowVerdict) -> str:
     if flow.due_ns is not None:
         return f"it is not over; the next rule is due at {moment(flow.due_ns)}"
     return "it is not over" if flow.verdict is Verdict.PENDING else "no rule says more"
+
+
+def across(run: RunVerdict) -> str:
+    """What a rule says of the whole run, in one fragment."""
+    rule = run.rule
+    which = f"{clean(run.shape)} {clean(rule.id)} across {count(run.flows, 'flow')}"
+    judged = next((j for j in rule.findings if j.verdict is rule.verdict), None)
+    if judged is not None:
+        return f"{which}: {headline(judged)}"
+    if rule.verdict is Verdict.PENDING:
+        due = "" if rule.due_ns is None else f" until {moment(rule.due_ns)}"
+        return f"{which}: another flow may still decide it{due}"
+    return f"{which}: {'too little to compare' if rule.verdict is Verdict.VACUOUS else 'it held'}"
 
 
 def account(rule: AssertionVerdict) -> list[Row]:
@@ -90,6 +125,38 @@ def account(rule: AssertionVerdict) -> list[Row]:
     return rows
 
 
+def explained(flow: FlowVerdict, rules: frozenset[str] | None = None) -> list[list[Row]]:
+    """What is wrong in a flow, as blocks of labelled lines: a likely cause with what it explains, each thing once.
+
+    The finding that shows a cause best is told in full, the others that it explains in a line each. `rules` narrows
+    down which rules are told of.
+    """
+    blocks: list[list[Row]] = []
+    more: Counter[str] = Counter()
+    for cause, found in causes.groups(flow):
+        mine = [(rule, judged) for rule, judged in found if rules is None or rule.id in rules]
+        if not mine:
+            continue
+        (rule, judged), *others = mine
+        if cause is None:
+            more[rule.id] += 1
+            if more[rule.id] > MOST_FINDINGS:
+                continue
+        rows = _full(rule, judged, cause)
+        also = [f"{r.id}{_place(r)}: {headline(j)}{_anomaly(j)}" for r, j in others]
+        rows += [("Also", text) for text in _bounded(also, MOST_FINDINGS)]
+        blocks.append(rows)
+    for name, n in more.items():
+        if n > MOST_FINDINGS:
+            blocks.append([("", f"and {count(n - MOST_FINDINGS, 'more finding')} of {name}")])
+    if blocks and flow.diagnosis is not None:
+        if flow.diagnosis.nearest is not None:
+            blocks.append([("Passed", f"nearest flow that passed: {causes.nearest(flow.diagnosis.nearest)}")])
+        if flow.diagnosis.capped:
+            blocks[-1].append(("Note", "there were more candidates for a cause than were tried"))
+    return blocks
+
+
 def story(flow: FlowVerdict) -> str:
     """The flow in plain text: the whole story in the first line, which is not wrapped; then, in 80 columns, why."""
     key = clean(flow.key)
@@ -97,8 +164,10 @@ def story(flow: FlowVerdict) -> str:
     said = "no shape" if flow.verdict is None else f"{clean(flow.shape or 'no shape')} {flow.verdict}"
     out = [f"{said} for {clean(flow.name)}={short}: {flow_headline(flow)}"]
     out += layout([("Flow", f"{clean(flow.name)}={key}"), ("Rows", size(flow))])
-    for rule in worst_first(flow.assertions):
-        if rule.verdict not in (Verdict.SATISFIED, Verdict.VACUOUS, Verdict.PENDING):
+    for block in explained(flow):
+        out += ["", *layout(block, indent="  ")]
+    for rule in flow.assertions:
+        if rule.verdict is Verdict.INCONCLUSIVE:
             out += ["", *layout(account(rule), indent="  ")]
     summary = pending(flow)
     if summary is not None:
@@ -127,6 +196,49 @@ def size(flow: FlowVerdict) -> str:
     if flow.opened_ns is not None and flow.last_seen_ns is not None:
         said += f", {from_to(flow.opened_ns, flow.last_seen_ns)}"
     return said
+
+
+def _full(rule: AssertionVerdict, judged: Judged, cause: Cause | None) -> list[Row]:
+    """A finding with all that is known of it."""
+    finding = judged.finding
+    rows: list[Row] = [("", f"{judged.verdict} {rule.id}{_place(rule)}: {headline(judged)}{_anomaly(judged)}")]
+    if not finding.evidence or isinstance(finding, Missing):
+        at = " at ".join(clean(part) for part in (finding.step, finding.service) if part)
+        rows += [("Step", at)] if at else []
+    rows += [("Let", text) for text in _bounded(why.let(finding), MOST_EVIDENCE)]
+    sentences = (("Then", why.then(finding)), ("However", why.however(judged)))
+    rows += [(label, text) for label, text in sentences if text]
+    if cause is not None:
+        more = causes.follows(cause)
+        said = f"likely one ({causes.explains(cause)}): {causes.cause(cause)}"
+        rows.append(("Cause", f"{said}; {more}" if more else said))
+    if rule.repair is not None:
+        rows.append(("Repair", f"nearest: {causes.repair(rule.repair)}"))
+    drawn = why.sketch(judged)
+    rows += [("Sketch", drawn.rstrip("\n"))] if drawn else []
+    rows += [("Premise", clean(text)) for text in _bounded(judged.premises, MOST_PREMISES)]
+    if judged.reason and judged.reason != finding.doubt:
+        rows.append(("Why", clean(judged.reason, most=None)))
+    seen = [e for e in finding.evidence if isinstance(e.of.row, Span)]
+    if seen:
+        row = seen[0].of.row
+        assert isinstance(row, Span)
+        rows.append(("See", f"trace {clean(row.trace_id)} span {clean(row.span_id)}"))
+    return rows
+
+
+def _adds(cause: Cause, judged: Judged) -> bool:
+    """Whether the cause says more than the finding's own title."""
+    failed = {e.of.row.id for e in judged.finding.evidence if e.role == "failed"}
+    return cause.sort in causes.TOLD and not (cause.of is not None and cause.of.row.id in failed)
+
+
+def _place(rule: AssertionVerdict) -> str:
+    return f" ({clean(rule.at)})" if rule.at else ""
+
+
+def _anomaly(judged: Judged) -> str:
+    return f" [{judged.finding.anomaly}]" if judged.finding.anomaly else ""
 
 
 def _details(judged: Judged) -> Iterator[Row]:

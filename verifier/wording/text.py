@@ -21,6 +21,8 @@ LONGEST = 200
 WIDTH = 80
 Row = tuple[str, str]
 """A label and what stands beside it; several rows in a row under one label show it once."""
+VERBATIM = "Sketch"
+"""The label of what stands below it as it is."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIGNS = re.compile(r"[-._/:=,]")
 
@@ -100,7 +102,10 @@ def layout(rows: Sequence[Row], *, indent: str = "", width: int = WIDTH) -> list
     lines: list[str] = []
     last = ""
     for label, text in rows:
-        if label:
+        if label == VERBATIM:  # to be copied: it is not wrapped
+            lines.append(f"{indent}  {label}")
+            lines += [f"{indent}    {line}".rstrip() for line in text.split("\n")]
+        elif label:
             shown = label if label != last else ""
             lines += wrap(text, first=f"{indent}  {shown:<10} ", rest=f"{indent}  {'':<10} ", width=width)
         else:
@@ -115,11 +120,11 @@ def wrap(text: str, *, first: str = "", rest: str = "", width: int = WIDTH) -> l
     for part in text.split("\n"):
         line, empty = rest if lines else first, True
         for word in part.split(" "):
-            room = width - _columns(line) - (not empty)
-            if _columns(word) > room and not empty:
+            room = width - columns(line) - (not empty)
+            if columns(word) > room and not empty:
                 lines.append(line)
-                line, empty, room = rest, True, width - _columns(rest)
-            *full, last = _pieces(word, room, max(width - _columns(rest), 1))
+                line, empty, room = rest, True, width - columns(rest)
+            *full, last = _pieces(word, room, max(width - columns(rest), 1))
             for piece in full:
                 lines.append(line + piece)
                 line = rest
@@ -142,6 +147,30 @@ def listed(words: Iterable[str], word: str = "and") -> str:
     return f"{', '.join(most)} {word} {last}" if most else last
 
 
+def columns(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
+
+
+def elide(text: str, most: int, *, sign: str = "…") -> str:
+    """Text of at most `most` columns: the middle goes, as names differ at their ends."""
+    if columns(text) <= most:
+        return text
+    room = max(most - columns(sign), 0)
+    head, tail = "", ""
+    for c in text:
+        if columns(head + c) > room - room // 2:
+            break
+        head += c
+    for c in reversed(text):
+        if columns(c + tail) > room // 2:
+            break
+        tail = c + tail
+    return f"{head}{sign}{tail}"
+
+
 def _decimal(ns: int, size: int) -> str:
     whole, rest = divmod(ns, size)
     digits = f"{rest:0{len(str(size)) - 1}d}".rstrip("0") if rest else ""
@@ -159,17 +188,10 @@ def _escaped(c: str) -> str:
     return f"\\x{n:02x}" if n < 0x100 else f"\\u{n:04x}" if n < 0x10000 else f"\\U{n:08x}"
 
 
-def _columns(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
-
-
 def _pieces(word: str, room: int, more: int) -> Iterator[str]:
     """The first piece takes at most `room` columns, the others `more`; broken after a sign where there is one."""
-    while _columns(word) > room:
-        cut = max(bisect_right(list(accumulate(map(_columns, word))), room), 1)
+    while columns(word) > room:
+        cut = max(bisect_right(list(accumulate(map(columns, word))), room), 1)
         sign = max((m.end() for m in _SIGNS.finditer(word, 0, cut)), default=0)
         cut = sign if sign > cut // 2 else cut
         yield word[:cut]

@@ -1,0 +1,175 @@
+"""Witness, repair and cause of small flows: proven by judging again, and against brute force."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from tests.laws.made import outcome, rows_of, rules, shape_of, sketches
+from verifier.assertions import kinds
+from verifier.clock import jumps_of
+from verifier.diagnosis import Edit
+from verifier.engine.complete import Sight
+from verifier.engine.diagnose import Budget, Case, diagnose, same
+from verifier.engine.diagnose.repair import repair_of
+from verifier.engine.diagnose.witness import witness_of
+from verifier.engine.judge import Setting
+from verifier.engine.plan import plan
+from verifier.flows import Flow, Member, Row, sort_key
+from verifier.shape import Rule, duration_ns
+from verifier.sketch import ORIGIN_NS
+from verifier.spans import Observation, Record, Span
+from verifier.verdict import Verdict
+from verifier.wording import sketch
+
+FAR_NS = 10**10
+KINDS = sorted(kinds())
+
+
+def case_of(rows: Sequence[Row], rule: Rule) -> Case:
+    """The rows as a flow that is judged long after, with complete evidence."""
+    unique = sorted({row.id: row for row in rows}.values(), key=sort_key)
+    at_ns = ORIGIN_NS + FAR_NS
+    flow = Flow(name="flow", key="1", members=tuple(Member(row=row, why="own") for row in unique))
+    spans = [row for row in unique if isinstance(row, Span)]
+    setting = Setting(sight=Sight(at_ns=at_ns, from_ns=ORIGIN_NS), jumps=jumps_of(spans, parse=duration_ns))
+    nothing = outcome((), rule, premise="complete").verdict
+    case = Case(plan=plan(shape_of(rule)), flow=flow, setting=setting, verdict=nothing)
+    return replace(case, verdict=replace(case.verdict, assertions=case.again(flow, (0,)), verdict=Verdict.VIOLATED))
+
+
+def wrong(case: Case) -> bool:
+    """Whether the rule is broken."""
+    return case.verdict.assertions[0].verdict is Verdict.VIOLATED
+
+
+def made(kind: str) -> st.SearchStrategy[tuple[str, Rule]]:
+    """A sketch of up to eight rows and a rule of that kind."""
+    return st.tuples(sketches(), rules(kind))
+
+
+def law(examples: int):  # type: ignore[no-untyped-def]
+    """Hypothesis with counted examples and a fixed seed."""
+    quiet = settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    return lambda test: seed(0)(quiet(test))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_witness_gives_the_finding_and_none_of_it_can_go(kind: str) -> None:
+    """Judged alone it gives the same finding; without any one row, or event, the rule says something else."""
+
+    @law(60)
+    @given(made(kind))
+    def holds(made: tuple[str, Rule]) -> None:
+        case = case_of(rows_of(made[0]), made[1])
+        for found in case.verdict.assertions[0].findings if wrong(case) else ():
+            if found.verdict is not Verdict.VIOLATED:
+                continue
+            witness = witness_of(case, 0, found, Budget())
+            assert witness is not None
+
+            def gives(rows: Sequence[Row], case: Case = case, found=found) -> bool:  # type: ignore[no-untyped-def]
+                return any(same(found, j) for r in case.again(case.with_rows(rows), (0,)) for j in r.findings)
+
+            assert gives(witness.rows)
+            for n in range(len(witness.rows)):
+                assert not gives([*witness.rows[:n], *witness.rows[n + 1 :]])
+
+    holds()
+
+
+def brute(case: Case) -> Iterator[Sequence[Row]]:
+    """Every flow that is one edit away: a row less, two that exchange their times, a row at another time, a failure
+    undone, one more occurrence, another value; times on a grid of 1 ms."""
+    rows = list(case.rows)
+    for n, row in enumerate(rows):
+        rest = [*rows[:n], *rows[n + 1 :]]
+        yield rest
+        if isinstance(row, Span):
+            for k in range(len(row.events)):
+                yield [*rest, replace(row, events=(*row.events[:k], *row.events[k + 1 :]))]
+            if row.status == "error":
+                yield [*rest, replace(row, status="unset")]
+    for (n, a), (m, b) in itertools.combinations(enumerate(rows), 2):
+        if isinstance(a, Span) and isinstance(b, Span):
+            others = [r for k, r in enumerate(rows) if k not in (n, m)]
+            yield [
+                *others,
+                replace(a, start_ns=b.start_ns, end_ns=b.end_ns),
+                replace(b, start_ns=a.start_ns, end_ns=a.end_ns),
+            ]
+    for ms in range(-3, 40, 2):
+        at_ns = ORIGIN_NS + ms * 1_000_000 + 1
+        for name, service in itertools.product(("one", "two"), ("a", "b")):
+            span = Span(
+                trace_id="f" * 32,
+                span_id=f"{ms + 99:016x}",
+                service=service,
+                instance=service,
+                name=name,
+                start_ns=at_ns,
+                end_ns=at_ns,
+            )
+            yield [*rows, span]
+        for topic in ("t", "u"):
+            yield [*rows, Record(topic=topic, partition=9, offset=ms + 99, made_ns=at_ns, seen_ns=at_ns)]
+        for n, row in enumerate(rows):
+            by = at_ns - Observation(row=row).first_ns
+            rest = [*rows[:n], *rows[n + 1 :]]
+            if isinstance(row, Span):
+                yield [*rest, replace(row, start_ns=row.start_ns + by, end_ns=row.end_ns + by)]
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k in ("never", "occurs", "precedes", "leads_to", "no_errors")])
+def test_no_fewer_edits_would_do(kind: str) -> None:
+    """A repair of two edits or more: brute force finds none of one. A repair, judged, holds."""
+
+    @law(25)
+    @given(made(kind))
+    def holds(made: tuple[str, Rule]) -> None:
+        rule = replace(made[1], after=None, before=None, between=None)
+        case = case_of(rows_of(made[0]), rule)
+        if not wrong(case):
+            return
+        repair, _ = repair_of(case, 0, Budget())
+        if repair is not None and len(repair.edits) == 1:
+            return
+        for rows in brute(case):
+            (told,) = case.again(case.with_rows(rows), (0,))
+            assert told.verdict is not Verdict.SATISFIED, [Observation(row=r).name for r in rows]
+
+    holds()
+
+
+def test_what_is_missing_is_put_in() -> None:
+    """The nearest repair of an unanswered order is its answer."""
+    case = case_of(rows_of("a : one @ 0..1ms"), kinds()["leads_to"](step="one", then="two", within="5ms"))
+    told = diagnose(case).assertions[0]
+    assert told.repair is not None
+    assert [(e.sort, e.step) for e in told.repair.edits] == [("missing", "two")]
+
+
+def test_an_attempt_that_failed_is_the_cause() -> None:
+    """It explains the error and what it left undone."""
+    text = 'a : one @ 0..1ms\nb : two ! @ 20..21ms "refused"'
+    case = case_of(rows_of(text), kinds()["leads_to"](step="one", then="two"))
+    cause = diagnose(case).diagnosis.causes[0]  # type: ignore[union-attr]
+    assert (cause.sort, cause.service, cause.message) == ("failed", "b", "refused")
+
+
+def test_an_empty_witness_has_no_sketch() -> None:
+    """What never came in an empty flow needs no observation to be seen."""
+    case = case_of(rows_of("a : one @ 0..1ms"), kinds()["occurs"](step="two", times=1))
+    judged = diagnose(case).assertions[0].findings[0]
+    assert judged.witness is not None
+    assert (judged.witness.rows, sketch(judged)) == ((), None)
+
+
+def test_edits_say_where_they_are() -> None:
+    """By the observation, or by the moment of what is put in."""
+    (row,) = rows_of("a : one @ 5..6ms")
+    assert Edit(sort="extra", of=Observation(row=row)).when_ns == ORIGIN_NS + 5_000_000
+    assert Edit(sort="missing", at_ns=7).when_ns == 7
