@@ -5,8 +5,8 @@ changes the truth at a step of the shape, with what nobody watches if it lives.
 
 What a person would not call wrong is no mutant: a step that is `optional`; a repetition that is equal in its step's
 `identity`; a message that is published or handled again without an effect that the shape can see (an event, or a step
-with an `except`); an order that the flow's causes forbid, or that some good flow has the other way round, or that fewer
-than three have; one copy of a message that was delivered twice; a value that is not on a span although its message has
+with an `except`); one copy of a message that was delivered twice; an order that the flow's causes forbid, that some
+good flow has the other way round, or that fewer than three have; a value that is not on a span although its message has
 it, or no message would; another value from which the same fact, or the same answer to a condition, follows; the ids
 that gather the flow (a row in another flow is a step that is missing).
 """
