@@ -150,6 +150,7 @@ EXCUSES = {
     "scope": "ADR 3: the segment's own bounds are absences too and are added to what the rule found",
     "all steps": "ADR 2: a broken sequence rests on the absence of all its steps",
     "no end": "verdicts.md: the end of a span that ends before it starts is not known, nor what is due after it",
+    "open": "verdicts.md, the table: a satisfied rule of a flow that is still open is pending",
     "unread first": "verdicts.md, the table: unreadable on a closed input stands before a window that has not passed",
     "no records": "propagates looks at what was given: without any records it speaks of spans alone (no sentence yet)",
     "under way": "test_laws: what has begun and isn't yet exported, no cut of a file can know of",
@@ -171,6 +172,8 @@ def _excuse(case: Case, said: str, told: Answer) -> str:
         return "all steps"
     if told.verdict == "pending" and any(r.sort == "span" and r.end < r.start for r in case.rows):  # type: ignore[operator]
         return "no end"
+    if said == "pending" and told.verdict == "satisfied" and case.open:
+        return "open"
     if said == "inconclusive" and told.verdict == "pending" and _unread(told):
         return "unread first"
     return "pairs" if answer(case, pairs=True).accepts(said) else "wrong"
@@ -178,7 +181,8 @@ def _excuse(case: Case, said: str, told: Answer) -> str:
 
 def _unread(told: Answer) -> bool:
     """Whether a completion rests on a value that can't be read."""
-    return any(" lt " in words or " ge " in words or " of s" in words for how in told.later.values() for words in how)
+    words = {words for how in (*told.now.values(), *told.later.values()) for words in how}
+    return any(sign in said for sign in (" lt ", " ge ", " of s", " of r") for said in words)
 
 
 def unknown_fact(case: Case) -> bool:

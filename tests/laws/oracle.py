@@ -226,11 +226,8 @@ class World:
         if isinstance(wanted, int) and not isinstance(value, int):
             if isinstance(value, str) and value.startswith("new "):
                 return operator == "ge"  # a new number: more than any in play
-            key = (o.id, (attribute, operator, wanted))
-            if key not in self._matches:
-                says = f"{attribute} {operator} {wanted} of {o.id}"
-            if self.times.each_for_itself:
-                return self.decide(2, lambda n: f"{'' if n == 0 else 'not: '}{says}") == 0
+            key, says = (o.id, (attribute, operator, wanted)), f"{attribute} {operator} {wanted} of {o.id}"
+            if self.times.each_for_itself or key not in self._matches:
                 self._matches[key] = bool(self.decide(2, lambda n: f"{says} {'holds' if n else 'does not hold'}"))
             return self._matches[key]
         return {

@@ -75,6 +75,7 @@ def made(rng: Random, kind: str) -> Made:
         lossy=tuple(lossy),
         at=at,
         open=ends and not over,
+        over=ends and over,
         machine=MACHINE,
         facts=FACTS,
     )
@@ -248,8 +249,11 @@ def _rule(rng: Random, kind: str) -> dict[str, Any]:
         rule = {"step": _step(rng)}
     elif kind == "occurs":
         times = rng.choice(((0, 0), (1, 1), (2, 2), (1, None), (2, None), (0, 1), (1, 2), "many"))
-        each = () if times in ((0, 0), (1, None)) else rng.choice(((), (), ("n",)))  # there is one of each value seen
-        rule = {"step": _step(rng), "times": times, "for_each": each}
+        each = (
+            () if times in ((0, 0), (1, None), "many") else rng.choice(((), (), ("n",)))
+        )  # there is one of each value seen
+        step = _step(rng)
+        rule = {"step": step, "times": times, "for_each": () if "n" in STEPS[step].identity else each}
     elif kind == "sequence":
         hops = rng.randint(1, 3)
         rule = {"steps": tuple((_step(rng), limit() if i and rng.random() < 0.4 else None) for i in range(hops))}
