@@ -303,6 +303,9 @@ class World:
     def record_seen(self, o: Occurrence) -> bool:
         """Whether a record of the span's message was seen."""
         message = o.row.attributes.get("event_id") if o.row else None
+        topic = o.row.attributes.get("messaging.destination.name") if o.row else None
+        if o.row and not message and o.row.kind == "consumer" and topic:  # it handled one of these, and all agree
+            return any(r.sort == "record" and r.name == topic for r in self.case.rows)
         return bool(message) and any(
             r.sort == "record" and r.attributes.get("event_id") == message for r in self.case.rows
         )

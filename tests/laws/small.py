@@ -106,11 +106,13 @@ def _rows(rng: Random, kind: str) -> list[Row]:
             rows.append(_record(rng, f"r{number}", rows, step))
         elif kind == "conforms" and spans and rng.random() < 0.5:
             i = rows.index(rng.choice(spans))
-            rows[i] = replace(rows[i], events=(*rows[i].events, _move(rng, step)))
+            rows[i] = replace(rows[i], events=(*rows[i].events, _move(rng, step, rows[i])))
         else:
             rows.append(_span(rng, f"s{number}", spans, step))
             if rng.random() < (0.7 if kind == "conforms" else 0.06):
-                rows[-1] = replace(rows[-1], events=tuple(_move(rng, step) for _ in range(rng.choice((1, 1, 2)))))
+                rows[-1] = replace(
+                    rows[-1], events=tuple(_move(rng, step, rows[-1]) for _ in range(rng.choice((1, 1, 2))))
+                )
     if rng.random() < 0.1:
         rows.append(Row(id="z", sort="span", name="end", service="a", clock="a", start=99 * MS, end=99 * MS + MS))
     return rows
@@ -162,11 +164,13 @@ def _record(rng: Random, id_: str, rows: list[Row], step: int) -> Row:
     )
 
 
-def _move(rng: Random, step: int) -> Happened:
+def _move(rng: Random, step: int, span: Row) -> Happened:
     source, target = rng.choice(
         (("new", "open"), ("new", "open"), ("open", "done"), ("open", "done"), ("open", "new"), ("new", "x"))
     )
-    return Happened(name="move", at=rng.randint(0, 7) * step * MS, attributes={"from": source, "to": target})
+    return Happened(
+        name="move", at=(span.start or 0) + rng.randint(0, 4) * step * MS, attributes={"from": source, "to": target}
+    )
 
 
 def _attributes(rng: Random) -> dict[str, Any]:
