@@ -3,8 +3,7 @@
 In: a number of cases and a seed. Out: how often the judge said what, and what the definition says, per kind; the
 smallest cases on which they disagree, with the completion that proves it; exit code 1 if a verdict is wrong. A verdict
 that is only open where the definition decides is "coarse": a fault too, but nobody is misled; or it is of a class that
-the design asks for (`EXCUSES`). The last line is
-a digest of all verdicts: the same under every PYTHONHASHSEED.
+the design asks for (`EXCUSES`). The last line is a digest of all verdicts: the same under every PYTHONHASHSEED.
 """
 
 import argparse
