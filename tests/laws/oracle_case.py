@@ -74,7 +74,10 @@ class Lossy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A flow, a rule and the premises. `open`: the flow isn't over, anything may yet come."""
+    """A flow, a rule and the premises. `open`: the flow isn't over, anything may yet come.
+
+    Else only what a bound still waits for may. `over`: its end was seen.
+    """
 
     rows: tuple[Row, ...]
     kind: str
@@ -83,6 +86,7 @@ class Case:
     lossy: tuple[Lossy, ...] = ()
     at: int
     open: bool = False
+    over: bool = False
     uncertainty: int = 5_000_000
     machine: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -44,7 +44,7 @@ def awaited(case: Case) -> list[str]:
         return [_step(rule["then"])]
     if case.kind == "timeout":
         return sorted({_step(rule["then"]), _step(rule["cancelled_by"])})
-    if case.kind == "sequence":
+    if case.kind == "sequence" and not case.over:  # a sequence is final when the flow is over
         return (
             sorted({name for name, within in rule["steps"][1:]}) if any(w is not None for _, w in rule["steps"]) else []
         )

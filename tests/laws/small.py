@@ -75,6 +75,7 @@ def made(rng: Random, kind: str) -> Made:
         lossy=tuple(lossy),
         at=at,
         open=ends and not over,
+        over=ends and over,
         machine=MACHINE,
         facts=FACTS,
     )
@@ -105,11 +106,13 @@ def _rows(rng: Random, kind: str) -> list[Row]:
             rows.append(_record(rng, f"r{number}", rows, step))
         elif kind == "conforms" and spans and rng.random() < 0.5:
             i = rows.index(rng.choice(spans))
-            rows[i] = replace(rows[i], events=(*rows[i].events, _move(rng, step)))
+            rows[i] = replace(rows[i], events=(*rows[i].events, _move(rng, step, rows[i])))
         else:
             rows.append(_span(rng, f"s{number}", spans, step))
             if rng.random() < (0.7 if kind == "conforms" else 0.06):
-                rows[-1] = replace(rows[-1], events=tuple(_move(rng, step) for _ in range(rng.choice((1, 1, 2)))))
+                rows[-1] = replace(
+                    rows[-1], events=tuple(_move(rng, step, rows[-1]) for _ in range(rng.choice((1, 1, 2))))
+                )
     if rng.random() < 0.1:
         rows.append(Row(id="z", sort="span", name="end", service="a", clock="a", start=99 * MS, end=99 * MS + MS))
     return rows
@@ -161,11 +164,13 @@ def _record(rng: Random, id_: str, rows: list[Row], step: int) -> Row:
     )
 
 
-def _move(rng: Random, step: int) -> Happened:
+def _move(rng: Random, step: int, span: Row) -> Happened:
     source, target = rng.choice(
         (("new", "open"), ("new", "open"), ("open", "done"), ("open", "done"), ("open", "new"), ("new", "x"))
     )
-    return Happened(name="move", at=rng.randint(0, 7) * step * MS, attributes={"from": source, "to": target})
+    return Happened(
+        name="move", at=(span.start or 0) + rng.randint(0, 4) * step * MS, attributes={"from": source, "to": target}
+    )
 
 
 def _attributes(rng: Random) -> dict[str, Any]:
@@ -248,8 +253,11 @@ def _rule(rng: Random, kind: str) -> dict[str, Any]:
         rule = {"step": _step(rng)}
     elif kind == "occurs":
         times = rng.choice(((0, 0), (1, 1), (2, 2), (1, None), (2, None), (0, 1), (1, 2), "many"))
-        each = () if times in ((0, 0), (1, None)) else rng.choice(((), (), ("n",)))  # there is one of each value seen
-        rule = {"step": _step(rng), "times": times, "for_each": each}
+        each = (
+            () if times in ((0, 0), (1, None), "many") else rng.choice(((), (), ("n",)))
+        )  # there is one of each value seen
+        step = _step(rng)
+        rule = {"step": step, "times": times, "for_each": () if "n" in STEPS[step].identity else each}
     elif kind == "sequence":
         hops = rng.randint(1, 3)
         rule = {"steps": tuple((_step(rng), limit() if i and rng.random() < 0.4 else None) for i in range(hops))}

@@ -111,7 +111,7 @@ class Conforms(Rule):
         fits: Sequence[Move] = moves
         for order in _orders(flow, moves) if few else ():
             tried += 1
-            if _continues(machine, order):
+            if _continues(machine, order, over=flow.closed):
                 good += 1
                 fits = order
             if tried > MOST_ORDERS or 0 < good < tried:
@@ -339,13 +339,14 @@ def _reaches(machine: Machine, source: str, target: str) -> bool:
     return False
 
 
-def _continues(machine: Machine, moves: Sequence[Move]) -> bool:
+def _continues(machine: Machine, moves: Sequence[Move], *, over: bool) -> bool:
+    """Whether each starts where the last one ended; in a flow that is `over`, to a final state."""
     state = machine.initial
     for move in moves:
         if move.source != state:
             return False
         state = move.target
-    return not machine.final or state in machine.final
+    return not over or not machine.final or state in machine.final
 
 
 def _orders(flow: BoundFlow, moves: list[Move]) -> Iterator[list[Move]]:

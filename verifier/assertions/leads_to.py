@@ -71,6 +71,7 @@ class LeadsTo(Rule):
         )
         if flow.shape.steps[step].identity:  # an earlier one, equal to it, may have been answered
             absences = (*absences, Absence(steps=(step,), until_ns=begun))
+        doubt = a.of.doubt if len(flow.points(self.step)) > 1 else None  # a single one repeats nothing that was seen
         trigger = flow.evidence(step, a.of)
         if None in truths:
             return [self._unsure(flow, a, candidates[truths.index(None)], absences)]
@@ -90,8 +91,8 @@ class LeadsTo(Rule):
                 jumped=flow.jumped(a, b) if business else None,
                 evidence=(trigger, flow.evidence(then, b.of)),
                 absences=absences,
-                certain=a.of.doubt is None,
-                doubt=a.of.doubt,
+                certain=doubt is None,
+                doubt=doubt,
                 anomaly=None if early else "late response",
             )
             return [finding]
@@ -104,8 +105,8 @@ class LeadsTo(Rule):
                 limit_ns=flow.duration(self.within) if self.within is not None else None,
                 evidence=(trigger,),
                 absences=absences,
-                certain=a.of.doubt is None,
-                doubt=a.of.doubt,
+                certain=doubt is None,
+                doubt=doubt,
                 anomaly="lost event",
             )
         ]

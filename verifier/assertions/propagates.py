@@ -42,7 +42,8 @@ class Propagates(Rule):
             for occurrence in flow.occurrences[step]:
                 findings += self._lost(flow, step, occurrence, names)
         rows = Absence(spans=True, records=True)
-        steps = Absence(steps=tuple(self.through))
+        maybes = (m for step in self.through for m in flow.maybes[step])
+        steps = Absence(steps=tuple(self.through), but_maybes=all(own(m.of.row, names) is not None for m in maybes))
         return Result(
             findings=tuple(findings),
             activated=bool(carriers) or any(flow.occurrences[s] for s in self.through),

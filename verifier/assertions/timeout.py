@@ -67,7 +67,8 @@ class Timeout(Rule):
 
     def _earlier(self, flow: BoundFlow, a: PointOf) -> Absence:
         step = split_point(self.step)[1]
-        return Absence(steps=(step,), until_ns=flow.settled_ns(a, (step,)))
+        until = flow.clocks.when(At(of=a.of.of, edge=a.edge)).lo if flow.closed else flow.settled_ns(a, (step,))
+        return Absence(steps=(step,), until_ns=until)
 
     def _after(self, flow: BoundFlow, a: PointOf) -> tuple[Finding, ...]:
         business = self.clock == "business"

@@ -43,7 +43,7 @@ def _after(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow,
     first = min(points, key=lambda p: _when(flow, p)[0])
     extra = (Absence(steps=(step,), until_ns=_when(flow, first)[0]),)
     result = _shown(rule.check(view), flow.evidence(step, first.of))
-    yield view, _resting(result, extra, extra, but=_sure_in_a_larger_scope)
+    yield _doubting(view, flow, step), _resting(result, extra, extra, but=_sure_in_a_larger_scope)
 
 
 def _before(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow, Result]]:
@@ -88,7 +88,7 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
 
         view = replace(_narrow(flow, inside, role=f"between {first} and {last}"), closed=True, until_ns=end)
         extra = (Absence(steps=steps, until_ns=end),)
-        yield view, _resting(rule.check(view), extra, extra)
+        yield _doubting(view, flow, *steps), _resting(rule.check(view), extra, extra)
     if not entered:
         yield flow, Result(activated=False, activators=tuple(Absence(steps=(s,)) for s in steps))
     else:  # what has ended says nothing of a part that is still to come, and none comes without another end
@@ -125,6 +125,15 @@ def _cut(flow: BoundFlow, inside: Inside, *, role: str) -> BoundFlow:
     rows = [(o, *inside(o)) for o in (Observation(row=m.row) for m in flow.flow.members)]
     doubtful = tuple(_doubted(o.name, o, order, role) for o, truth, order in rows if truth is None)
     return replace(flow, occurrences=sure, maybes=maybe, inside=lambda o: inside(o)[0], doubtful=doubtful)
+
+
+def _doubting(view: BoundFlow, flow: BoundFlow, *steps: str) -> BoundFlow:
+    """The narrowed flow with all that may be a bound of its scope, also what lies outside: it may begin earlier."""
+    maybes = dict(view.maybes)
+    for step in steps:
+        inside = {m.of.id for m in maybes[step]}
+        maybes[step] = (*maybes[step], *(m for m in flow.maybes[step] if m.of.id not in inside))
+    return replace(view, maybes=maybes)
 
 
 def _doubted(step: str, o: Observation, order: Order | None, role: str) -> Maybe:
