@@ -201,10 +201,13 @@ class Sequence(Rule):
         reached: list[dict[int, tuple[bool, int]]],
         i: int,
     ) -> tuple[Absence, ...]:
-        """No chain: no more of any step, and where the flow is over before step i is due, none of i until then."""
+        """No chain: no more of any step, and where the flow is over before step i is due, none of i until then.
+
+        Where no i was seen at all, no other step can make a chain: it rests on the absence of i alone.
+        """
         hops = self._hops()
         name, hop = hops[i]
-        absences = [Absence(steps=tuple(n for n, _ in hops))]
+        absences = [Absence(steps=tuple(n for n, _ in hops) if points[i] else (name,))]
         over = flow.shape.flow.ends is not None or flow.until_ns == flow.ends_ns  # then it is judged as it is
         if i and hop is not None and flow.until_ns is not None and not over:
             limit, business = flow.duration(hop.within), hop.clock == "business"
