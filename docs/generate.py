@@ -1,8 +1,7 @@
 """The reference pages that are made from the code: `docs/reference/*.md` and the pictures of shapes, `shapes/*.svg`.
 
 In: the kinds' docstrings, parameters and examples; the command line's help; the report's schema; the shapes that ship.
-Out: the pages, as
-`pages()` or written (`make docs`). A test fails while a page differs from what this makes.
+Out: the pages, as `pages()` or written (`make docs`). A test fails while a page differs from what this makes.
 """
 
 import inspect
