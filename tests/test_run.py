@@ -329,7 +329,7 @@ def test_attempt_that_failed_is_shown_where_a_step_is_missing() -> None:
     text = GOOD.replace("store : ship @ 2..3s", 'store : ship ! @ 2..3s "no stock"')
     (flow,) = judged(text, at="+1h").flows
     assert flow.verdict is Verdict.VIOLATED
-    assert "1 failed attempt: no stock" in " ".join(flow.explain().split())
+    assert "store failed at ship: no stock" in " ".join(flow.explain().split())
 
 
 def test_a_shape_that_finds_no_flow_is_never_a_pass() -> None:

@@ -194,7 +194,7 @@ def _judge_all(
     for n, (key, flow) in enumerate(sorted(wanted.items())):
         if tally.early and key not in given and not as_of(flow, setting.sight.at_ns).members:
             continue  # it had not begun at the moment that is asked about
-        facts = given.get(key, {})
+        facts = given.get(key)
         laid = [lay(run.plan, flow, setting, given=facts) for run in across if key in chosen or run.asked]
         for run in across:
             for one_laid in laid:
@@ -211,7 +211,7 @@ def _judge_all(
             else:
                 outcomes = [judge_laid(one) for one in applying]
                 for lies, outcome in zip(applying, outcomes, strict=True):
-                    case = Case(plan=lies.plan, flow=flow, setting=setting, given=facts, verdict=outcome.verdict)
+                    case = Case(plan=lies.plan, flow=flow, setting=setting, given=facts or {}, verdict=outcome.verdict)
                     tally.add(case, outcome)
                 if all(outcome.verdict.verdict is None for outcome in outcomes):
                     tally.put(outcomes[0].verdict, None)
