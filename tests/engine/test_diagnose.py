@@ -19,14 +19,14 @@ from verifier.engine.diagnose.witness import witness_of
 from verifier.engine.judge import Setting
 from verifier.engine.plan import plan
 from verifier.flows import Flow, Member, Row, sort_key
-from verifier.shape import Rule, duration_ns
+from verifier.shape import Rule, RunRule, duration_ns
 from verifier.sketch import ORIGIN_NS
 from verifier.spans import Observation, Record, Span
 from verifier.verdict import Verdict
 from verifier.wording import sketch
 
 FAR_NS = 10**10
-KINDS = sorted(kinds())
+KINDS = sorted(kind for kind, cls in kinds().items() if not issubclass(cls, RunRule))
 
 
 def case_of(rows: Sequence[Row], rule: Rule) -> Case:

@@ -163,6 +163,7 @@ def _judged(case: Case, mutation: Mutation | None, *, records: bool, premise: st
         assume=premise,
         at=case.at,
         params=dict(case.params),
+        max_explained=0,  # verdicts alone count here
     )
 
 

@@ -89,7 +89,13 @@ def measure(
         ),
     )
     given = _given(evidence)
-    whole = check(shapes, spans=readings[:1] if given[0] else (), records=readings[1:] if given[1] else (), flows=flows)
+    whole = check(
+        shapes,
+        spans=readings[:1] if given[0] else (),
+        records=readings[1:] if given[1] else (),
+        flows=flows,
+        max_explained=0,
+    )
     good = _good(shapes, evidence, whole, given)
     made = [(g, m) for gs in good.values() for g in gs for m in mutants(g, _always(gs), _always(gs, "end"), _never(gs))]
     chosen = _sampled(made, most, seed)
@@ -190,6 +196,7 @@ def _judged(shapes: Sequence[Shape], good: Good, given: tuple[bool, bool], mutan
         records=Reading(url="records", records=records) if given[1] else (),
         flows=[flow.key],
         at=f"+{after}ns",
+        max_explained=0,
     )
 
 
