@@ -115,6 +115,12 @@ class BoundFlow:
         edge, step = split_point(point)
         return tuple(PointOf(o, "end" if edge == "end" else "start") for o in self.occurrences.get(step, ()))
 
+    def sightings(self, step: str) -> tuple[Occurrence, ...]:
+        """Every observation of the step for itself, repetitions too: what holds for all holds for each of them."""
+        return tuple(
+            replace(occurrence, of=o, again=()) for occurrence in self.occurrences[step] for o in occurrence.all
+        )
+
     def attempts(self, step: str | None) -> tuple[Observation, ...]:
         """What would be an occurrence of the step if it had not failed, by time; at most three."""
         wanted = self.shape.steps.get(step or "")

@@ -84,6 +84,7 @@ class World:
         self._values: dict[tuple[str, str], Any] = {}
         self._matches: dict[tuple[str, Any], bool] = {}
         self.observed = [o for row in case.rows for o in _observations(row)]
+        self.known = times.copy() if case.kind == "leads_to" else times
         self.how, self.ghosts, self.last_choice = ghosts, list[Occurrence](), (0, "")
 
     def decide(self, many: int, words: Callable[[int], str]) -> int:
@@ -276,6 +277,12 @@ class World:
             return one[2] == "start"
         return self._settle(p, q, -1, f"{p} before {q}", f"{p} not before {q}")
 
+    def undecided(self, p: str, q: str) -> bool:
+        """Whether the evidence leaves open which was first."""
+        if p == q or not (self.known.knows(p) and self.known.knows(q)):
+            return p != q  # of what was not observed, nothing is told
+        return self.known.allows(p, q, -1) and self.known.allows(q, p, 0)
+
     def at_most(self, p: str, q: str, limit: int) -> bool:
         """Whether q is at most `limit` after p."""
         return self._settle(q, p, limit * NS + NS // 2, f"{q} in time after {p}", f"{q} more than {limit} after {p}")
@@ -324,7 +331,12 @@ class World:
         if one.row is None or other.row is None:
             return self._either(f"{one.id} and {other.id} handle one message")
         if None in ids:
-            return one.name == other.name and self._either(f"{one.id} and {other.id} handle one message")
+            topics = {o.row.attributes.get("messaging.destination.name") for o in (one, other)}
+            return (
+                one.name == other.name
+                and len(topics) == 1
+                and self._either(f"{one.id} and {other.id} handle one message")
+            )
         return ids[0] == ids[1]
 
     def _either(self, words: str) -> bool:

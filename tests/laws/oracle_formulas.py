@@ -184,12 +184,16 @@ def _leads_to(world: World, inside: Inside) -> str:
         return VACUOUS
     bs = [b for b in world.occurrences(then) if inside(b)]
     for group in groups:
-        first = world.earliest([_made(world, a, rule["step"]) for a in group])
-        a = next(a for a in group if _made(world, a, rule["step"]) == first)
+        moments = [world.node(a, _edge(rule["step"])) for a in group]
+        since = world.earliest(moments)
+        a = group[moments.index(since)]
         for b in bs:
-            if not world.before(first, _made(world, b, rule["then"])):
+            until = world.node(b, _edge(rule["then"]))
+            overlap = world.undecided(since, until)  # only then it counts when a record was made
+            if not world.before(
+                _made(world, a, rule["step"]) if overlap else since, _made(world, b, rule["then"]) if overlap else until
+            ):
                 continue
-            since, until = world.node(a, _edge(rule["step"])), world.node(b, _edge(rule["then"]))
             if within is not None and not world.at_most(since, until, within):
                 continue
             if least is not None and world.at_most(since, until, least - 1):

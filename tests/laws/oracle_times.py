@@ -47,6 +47,10 @@ class Times:
         other.case, other.causes, other.wrong = self.case, self.causes, self.wrong
         return other
 
+    def knows(self, name: str) -> bool:
+        """Whether anything was said of the moment."""
+        return name in self.index
+
     def possible(self) -> bool:
         """Whether any true times fit."""
         return self.fine
@@ -118,6 +122,7 @@ class Times:
             self._exactly(finish, clock, row.end)
         for index, event in enumerate(row.events):
             self.point(f"{row.id}*{index}.at")
+            self.add(begin, f"{row.id}*{index}.at", -1 if event.at == row.start else FAR)
             self._exactly(f"{row.id}*{index}.at", clock, event.at)
 
     def _exactly(self, node: str, clock: str, stamp: int) -> None:
@@ -161,6 +166,10 @@ class PairTimes:
         )  # fmt: skip
         other.pairs = {}
         return other
+
+    def knows(self, name: str) -> bool:
+        """Whether anything was said of the moment."""
+        return name in self.exact
 
     def possible(self) -> bool:
         """Pairs always are."""

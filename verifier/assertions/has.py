@@ -43,7 +43,7 @@ class Has(Rule):
     def check(self, flow: BoundFlow) -> Result:
         absence = Absence(steps=(self.step,))
         return Result(
-            findings=tuple(f for o in flow.occurrences[self.step] for f in self._one(flow, o)),
+            findings=tuple(f for o in flow.sightings(self.step) for f in self._one(flow, o)),
             activated=bool(flow.occurrences[self.step]),
             activators=(absence,),
             absences=(absence,),

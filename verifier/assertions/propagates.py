@@ -39,7 +39,7 @@ class Propagates(Rule):
             findings += self._changed(flow, carriers)
             findings += self._not_allowed(flow, carriers)
         for step in self.through:
-            for occurrence in flow.occurrences[step]:
+            for occurrence in flow.sightings(step):
                 findings += self._lost(flow, step, occurrence, names)
         rows = Absence(spans=True, records=True)
         maybes = (m for step in self.through for m in flow.maybes[step])
@@ -47,7 +47,7 @@ class Propagates(Rule):
         return Result(
             findings=tuple(findings),
             activated=bool(carriers) or any(flow.occurrences[s] for s in self.through),
-            activators=(rows,),
+            activators=(steps, rows) if self.through else (rows,),
             absences=(steps, rows) if self.through else (rows,),
             evidence=tuple(flow.evidence(self.attribute, Observation(row=row)) for row, _ in carriers[:8]),
         )

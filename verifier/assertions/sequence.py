@@ -201,18 +201,20 @@ class Sequence(Rule):
         reached: list[dict[int, tuple[bool, int]]],
         i: int,
     ) -> tuple[Absence, ...]:
-        """No chain: no more of any step, and where the flow is over before step i is due, none of i until then.
+        """No chain: no more of any step, and where the flow is over before a step up to i is due, none until then.
 
         Where no i was seen at all, no other step can make a chain: it rests on the absence of i alone.
         """
         hops = self._hops()
-        name, hop = hops[i]
-        absences = [Absence(steps=tuple(n for n, _ in hops) if points[i] else (name,))]
+        absences = [Absence(steps=tuple(n for n, _ in hops) if points[i] else (hops[i][0],))]
         over = flow.shape.flow.ends is not None or flow.until_ns == flow.ends_ns  # then it is judged as it is
-        if i and hop is not None and flow.until_ns is not None and not over:
+        for n in range(1, i + 1):
+            name, hop = hops[n]
+            if hop is None or flow.until_ns is None or over:
+                continue
             limit, business = flow.duration(hop.within), hop.clock == "business"
-            due = max(flow.due_ns(points[i - 1][j], limit, (name,), business=business) for j in reached[i - 1])
-            if due > flow.until_ns:
+            due = max(flow.due_ns(points[n - 1][j], limit, (name,), business=business) for j in reached[n - 1])
+            if due > flow.until_ns and all(later is not None for _, later in hops[n:]):
                 absences.append(Absence(steps=(name,), until_ns=due))
         return tuple(absences)
 
