@@ -184,7 +184,7 @@ class BoundFlow:
         if p.of.again or q.of.again:
             ps, qs = ([At(of=o, edge=x.edge) for o in x.of.all] for x in (p, q))
             # the first of several is before x if any is; x is before the first of several if it is before all
-            order = _all([_any([ask(a, b) for a in ps]) for b in qs])
+            order = _first([_first([ask(a, b) for a in ps], "yes", "unknown") for b in qs], "no", "unknown")
         else:
             order = ask(At(of=p.of.of, edge=p.edge), At(of=q.of.of, edge=q.edge))
         if order.answer == "unknown" and p.edge == "start":
@@ -386,20 +386,9 @@ def _once(flow: BoundFlow, name: str, step: Step, found: list[Observation]) -> t
     return tuple(sorted(kept + doubts, key=lambda x: (x.of.first_ns, x.of.id)))
 
 
-def _any(orders: list[Order]) -> Order:
-    for answer in ("yes", "unknown"):
-        for order in orders:
-            if order.answer == answer:
-                return order
-    return orders[0]
-
-
-def _all(orders: list[Order]) -> Order:
-    for answer in ("no", "unknown"):
-        for order in orders:
-            if order.answer == answer:
-                return order
-    return orders[0]
+def _first(orders: list[Order], *answers: str) -> Order:
+    """The first order with the first of these answers that any gives; else the first of all."""
+    return next((order for answer in answers for order in orders if order.answer == answer), orders[0])
 
 
 def _dropped(count: int) -> str:
