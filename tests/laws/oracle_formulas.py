@@ -80,7 +80,10 @@ def _between(world: World, opens: str, closes: str) -> Sequence[Inside]:
             continue
         q = world.earliest(later)
         if any(
-            r != p and world.before(r, p) and not any(world.before(r, c) and not world.before(p, c) for c in closings)
+            r != p
+            and world.before(r, p)
+            and world.before(r, q)
+            and not any(world.before(r, c) and not world.before(p, c) for c in closings)
             for r in openings
         ):
             continue

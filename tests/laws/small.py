@@ -257,7 +257,7 @@ def _rule(rng: Random, kind: str) -> dict[str, Any]:
             () if times in ((0, 0), (1, None), "many") else rng.choice(((), (), ("n",)))
         )  # there is one of each value seen
         step = _step(rng)
-        rule = {"step": step, "times": times, "for_each": () if "n" in STEPS[step].identity else each}
+        rule = {"step": step, "times": times, "for_each": () if STEPS[step].identity else each}
     elif kind == "sequence":
         hops = rng.randint(1, 3)
         rule = {"steps": tuple((_step(rng), limit() if i and rng.random() < 0.4 else None) for i in range(hops))}

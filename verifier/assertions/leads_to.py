@@ -71,7 +71,7 @@ class LeadsTo(Rule):
         )
         if flow.shape.steps[step].identity:  # an earlier one, equal to it, may have been answered
             absences = (*absences, Absence(steps=(step,), until_ns=begun))
-        doubt = a.of.doubt if len(flow.points(self.step)) > 1 else None  # a single one repeats nothing that was seen
+        doubt = self._perhaps_repeated(flow, a)
         trigger = flow.evidence(step, a.of)
         if None in truths:
             return [self._unsure(flow, a, candidates[truths.index(None)], absences)]
@@ -110,6 +110,11 @@ class LeadsTo(Rule):
                 anomaly="lost event",
             )
         ]
+
+    def _perhaps_repeated(self, flow: BoundFlow, a: PointOf) -> str | None:
+        """Why it may be a repetition of an earlier one that was seen: one of the two doesn't say which it is."""
+        earlier = [p for p in flow.points(self.step) if p != a and flow.before(a, p).answer != "yes"]
+        return next((a.of.doubt or p.of.doubt for p in earlier if a.of.doubt or p.of.doubt), None)
 
     def _answers(self, flow: BoundFlow) -> tuple[PointOf, ...]:
         """Every observation of `then`: a repetition answers too, unless it repeats the question."""
