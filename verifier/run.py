@@ -16,7 +16,7 @@ from verifier.clock import UNCERTAINTY_NS, jumps_of
 from verifier.engine.across import Across
 from verifier.engine.complete import Assume, Sight, odd_times, parse_assume, sampled, silent_gaps
 from verifier.engine.diagnose import Case, diagnosed
-from verifier.engine.judge import Setting, as_of, judge_laid, lay, why_not
+from verifier.engine.judge import Laid, Setting, as_of, judge_laid, lay, why_not
 from verifier.engine.plan import Plan, groups, names_of, plan
 from verifier.engine.remarks import absent, cycles, endless, hidden, known_key, unheard, unjudged, untold
 from verifier.errors import SpecError, UsageError
@@ -195,13 +195,12 @@ def _judge_all(
         if tally.early and key not in given and not as_of(flow, setting.sight.at_ns).members:
             continue  # it had not begun at the moment that is asked about
         facts = given.get(key)
-        laid = [lay(run.plan, flow, setting, given=facts) for run in across if key in chosen or run.asked]
+        applying: list[Laid] = []
         for run in across:
-            for one_laid in laid:
-                if one_laid is not None and one_laid.plan is run.plan:
-                    run.add(one_laid)
+            if (key in chosen or run.asked) and (laid := lay(run.plan, flow, setting, given=facts)) is not None:
+                run.add(laid)
+                applying.append(laid)
         if key in chosen:
-            applying = [x for x in laid if x is not None]
             if not applying:
                 refused = dict.fromkeys(why_not(one, flow, setting, given=facts) for one in plans)
                 why = f"no shape applies: {'; '.join(refused)}"

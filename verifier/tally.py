@@ -3,13 +3,13 @@
 In: rows of every source; verdicts of flows and of the run, one after the other. Out: the `Report`.
 """
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from verifier.engine.complete import Sight
 from verifier.engine.diagnose import Case
 from verifier.engine.judge import Outcome
+from verifier.engine.remarks import like
 from verifier.flows import Gathering
 from verifier.spans import Loss, Record, Span
 from verifier.verdict import WORST_FIRST, FlowVerdict, Report, RunVerdict, SourceReport, Verdict, merge
@@ -125,7 +125,6 @@ class Tally:
         if any(g.flows for g in self.strays):
             return f"no flow had begun by {moment(sight.at_ns)}, the moment asked about"
         keys = sorted(self.keys)
-        seen = sorted({name for span in evidence.spans for name in span.attributes})
-        near = [n for key in keys for n in difflib.get_close_matches(key, seen, n=3, cutoff=0.6)]
+        near = [name for key in keys for name in like(key, evidence.spans, most=3)]
         hint = f"; attributes with a name like it: {', '.join(near)}" if near else ""
         return f"no observation leads to a flow: none carries the key {' or '.join(keys)}{hint}"

@@ -4,10 +4,11 @@ In: hypothesis. Out: sketches of 1 to 8 rows (1 to 3 clocks, equal times, links,
 machine) and rules of every kind, in every scope; `verdict` judges rows by one rule.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hypothesis import assume
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
 from verifier.assertions import kinds
@@ -35,6 +36,8 @@ from verifier.shape import (
 from verifier.sketch import ORIGIN_NS, parse
 from verifier.spans import Observation, Span
 
+SEED = int(os.environ.get("LAWS_SEED", "0"))
+EXAMPLES = int(os.environ.get("LAWS_EXAMPLES", "40"))
 MS = 1_000_000
 STEPS: Mapping[str, Step] = {
     "one": Step(span="one"),
@@ -59,6 +62,29 @@ POINT = st.one_of(st.sampled_from(POINTS), st.sampled_from(("start of one", "end
 STEP = st.sampled_from(POINTS)
 LIMIT = st.sampled_from(("0s", "3ms", "6ms", "20ms", "1s"))
 ATTRIBUTE = st.sampled_from(("n", "code", "event_id"))
+
+
+# ---- laws
+
+
+def tried(made: st.SearchStrategy[tuple[Any, ...]], holds: Callable[..., None]) -> None:
+    """Runs a law on made-up cases: `LAWS_EXAMPLES` of them (40 if not said), from `LAWS_SEED` (0), which is printed."""
+    print(f"LAWS_SEED={SEED}")
+
+    @seed(SEED)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @given(made)
+    def run(case: tuple[Any, ...]) -> None:
+        holds(*case)
+
+    run()
 
 
 # ---- rows

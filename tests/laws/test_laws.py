@@ -4,7 +4,6 @@ In: flows and rules of `made`, every kind. Out: nothing, or the smallest flow an
 `LAWS_SEED` (0 if not said) and is printed with a failure; `LAWS_EXAMPLES` says how many flows for each kind.
 """
 
-import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.laws.made import MS, last_of, rows_of, rules, shape_of, sketches, verdict
+from tests.laws.made import MS, SEED, last_of, rows_of, rules, shape_of, sketches, tried, verdict
 from verifier import load_shape
 from verifier.assertions import kinds
 from verifier.engine.plan import names_of
@@ -27,8 +25,6 @@ from verifier.sketch import ORIGIN_NS
 from verifier.spans import Observation, Reading, Record, Span, message_ids, own
 from verifier.verdict import Report
 
-SEED = int(os.environ.get("LAWS_SEED", "0"))
-EXAMPLES = int(os.environ.get("LAWS_EXAMPLES", "40"))
 FINAL = ("satisfied", "violated")
 KINDS = sorted(kind for kind, cls in kinds().items() if not issubclass(cls, RunRule))
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -39,22 +35,7 @@ def law(*more: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callab
 
     def wrap(holds: Callable[..., None]) -> Callable[[str], None]:
         def test(kind: str) -> None:
-            print(f"LAWS_SEED={SEED}")
-
-            @seed(SEED)
-            @settings(
-                max_examples=EXAMPLES,
-                deadline=None,
-                database=None,
-                phases=(Phase.generate, Phase.shrink),
-                suppress_health_check=list(HealthCheck),
-                print_blob=False,
-            )
-            @given(st.tuples(sketches(), rules(kind), *more))
-            def run(made: tuple[Any, ...]) -> None:
-                holds(*made)
-
-            run()
+            tried(st.tuples(sketches(), rules(kind), *more), holds)
 
         test.__name__, test.__doc__ = holds.__name__, holds.__doc__
         return every_kind(test)  # type: ignore[no-any-return]

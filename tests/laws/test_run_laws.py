@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.laws.made import MS, last_of, possible, rows_of
-from tests.laws.test_laws import EXAMPLES, FINAL, SEED, opposite
+from tests.laws.made import MS, SEED, last_of, possible, rows_of, tried
+from tests.laws.test_laws import FINAL, opposite
 from verifier import load_shape
 from verifier.assertions import kinds
 from verifier.flows import gather
@@ -124,23 +124,8 @@ def law(*more: st.SearchStrategy[Any], keyed: bool = False) -> Callable[[Law], L
 
     def wrap(holds: Law) -> Law:
         def test(kind: str) -> None:
-            print(f"LAWS_SEED={SEED}")
-
-            @seed(SEED)
-            @settings(
-                max_examples=EXAMPLES,
-                deadline=None,
-                database=None,
-                phases=(Phase.generate, Phase.shrink),
-                suppress_health_check=list(HealthCheck),
-                print_blob=False,
-            )
-            @given(st.tuples(runs(keyed=keyed), PARAMETERS[kind], *more))
-            def run(made: tuple[Any, ...]) -> None:
-                text, parameters, *rest = made
-                holds(text, kinds()[kind](**parameters), *rest)
-
-            run()
+            made = PARAMETERS[kind].map(lambda parameters: kinds()[kind](**parameters))
+            tried(st.tuples(runs(keyed=keyed), made, *more), holds)
 
         test.__name__, test.__doc__ = holds.__name__, holds.__doc__
         return pytest.mark.parametrize("kind", KINDS)(test)  # type: ignore[no-any-return]

@@ -71,8 +71,7 @@ def unjudged(gathering: Gathering, group: Sequence[Shape], spans: Iterable[Span]
     if gathering.flows:
         return []
     key = group[0].flow.key
-    seen = sorted({name for span in spans for name in span.attributes})
-    near = difflib.get_close_matches(key, seen, n=1, cutoff=0.6)
+    near = like(key, spans, most=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return [f"shape {shape.shape} judged no flow: no row carries or leads to its key {key}{hint}" for shape in group]
 
@@ -84,6 +83,12 @@ def endless(shapes: Iterable[Shape], pending: frozenset[str]) -> list[str]:
         for s in shapes
         if s.shape in pending and s.flow.ends is not None and s.flow.gives_up is None
     ]
+
+
+def like(key: str, spans: Iterable[Span], *, most: int) -> list[str]:
+    """Attributes that were read and are spelled like a key that was not, the nearest first."""
+    seen = sorted({name for span in spans for name in span.attributes})
+    return difflib.get_close_matches(key, seen, n=most, cutoff=0.6)
 
 
 def hidden(gathering: Gathering) -> tuple[Loss, ...]:
