@@ -62,7 +62,9 @@ def _repeated(case: Case, bound: BoundFlow) -> list[Cause]:
         o = Observation(row=row)
         out.append(
             Cause(
-                sort="duplicated" if ids or isinstance(row, Span) else "extra",  # the same to the letter is harmless
+                sort="duplicated"
+                if isinstance(row, Span) or any(i[0] == "event" for i in ids)
+                else "extra",  # the same to the letter is harmless
                 edits=edits,
                 step=step_of(bound, o),
                 service=row.service,
