@@ -20,7 +20,7 @@ from verifier.verdict import AssertionVerdict, Verdict
 MOST_EDITS = 8
 MOST_OF_A_RULE = 6_000
 """How many rows are judged again for the repair of one rule."""
-SMALL, MOST_OF_A_SMALL_FLOW = 12, 200_000
+SMALL, MOST_OF_A_SMALL_FLOW = 12, 10_000
 """Up to how many rows every pair of edits is tried, and how many rows that may take."""
 
 
