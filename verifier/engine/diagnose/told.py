@@ -60,11 +60,10 @@ def _repeated(case: Case, bound: BoundFlow) -> list[Cause]:
             for o in (Observation(row=r),)
         )
         o = Observation(row=row)
+        again = isinstance(row, Span) or any(kind == "event" for kind, *_ in ids)  # a record's exact copy is harmless
         out.append(
             Cause(
-                sort="duplicated"
-                if isinstance(row, Span) or any(i[0] == "event" for i in ids)
-                else "extra",  # the same to the letter is harmless
+                sort="duplicated" if again else "extra",
                 edits=edits,
                 step=step_of(bound, o),
                 service=row.service,
