@@ -101,12 +101,13 @@ def mutants(kind: str, source: str) -> Iterator[Mutant]:
             before = ast.unparse(_at(broken, around))
             _put(broken, path, change(_at(broken, path)))
             ast.fix_missing_locations(broken)
+            before, after = _apart(" ".join(before.split()), " ".join(ast.unparse(_at(broken, around)).split()))
             yield Mutant(
                 kind=kind,
                 where=next(n.name for n in reversed(_way(tree, path)) if isinstance(n, ast.FunctionDef)),
                 line=next(n.lineno for n in reversed(_way(tree, path)) if hasattr(n, "lineno")),
-                before=_short(before),
-                after=_short(ast.unparse(_at(broken, around))),
+                before=before,
+                after=after,
                 source=ast.unparse(broken),
             )
 
@@ -127,7 +128,7 @@ def _places(tree: ast.Module) -> list[Path]:
             ):
                 continue
             for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                if isinstance(child, ast.AST) and not _left_alone(child):
+                if isinstance(child, ast.AST) and not _left_alone(child) and not _decides_ties(node, child):
                     visit(child, (*path, (name, index)))
 
     for index, node in enumerate(tree.body):
@@ -140,12 +141,23 @@ def _places(tree: ast.Module) -> list[Path]:
     return found
 
 
+def _decides_ties(node: ast.AST, child: ast.AST) -> bool:
+    """Whether it is the tuple of a sort key: without its last part only ties are decided otherwise."""
+    return isinstance(node, ast.Lambda) and isinstance(child, ast.Tuple)
+
+
 def _left_alone(node: ast.AST) -> bool:
     if isinstance(node, ast.keyword):
-        return node.arg in ONLY_WORDS
+        return node.arg in ONLY_WORDS or node.arg == "strict"
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "why":
+        return True
     if isinstance(node, ast.Assert):
         return True
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_default(given: ast.keyword) -> bool:
+    return isinstance(given.value, ast.Constant) and given.value.value is True and given.arg in ("activated", "certain")
 
 
 def _changes(node: ast.AST) -> list[Callable[[ast.AST], ast.AST]]:
@@ -174,8 +186,10 @@ def _changes(node: ast.AST) -> list[Callable[[ast.AST], ast.AST]]:
         case ast.Attribute(attr=name) if name in FIELDS:
             return [_with(attr=FIELDS[name])]
         case ast.Call(func=ast.Name(id=name), keywords=given) if name in MORE or any(k.arg in CLAIMS for k in given):
+            less = [_without(k.arg) for k in given if k.arg in CLAIMS and not _is_default(k)]
             said = {k.arg for k in given}
-            less = [_without(k.arg) for k in given if k.arg in CLAIMS]
+            if any(k.arg == "findings" and isinstance(k.value, ast.Tuple) for k in given):
+                said.add("activated")  # what was found was activated
             return less + [_and(arg, value) for arg, value in MORE.get(name, {}).items() if arg not in said]
         case ast.Tuple(elts=[_, *_]) | ast.List(elts=[_, *_]) if isinstance(node.ctx, ast.Load):
             return [_with(elts=node.elts[:-1])]
@@ -260,6 +274,18 @@ def _put(tree: ast.AST, path: Path, new: ast.AST) -> None:
         getattr(owner, name)[index] = new
 
 
+def _apart(before: str, after: str) -> tuple[str, str]:
+    """What differs in two texts, with some of what stands around it."""
+    same = _alike(before, after)
+    end = _alike(before[same:][::-1], after[same:][::-1])
+    begin, stop = max(0, same - MOST_AROUND // 2), max(0, end - MOST_AROUND // 2)
+    return _short(before[begin : len(before) - stop]), _short(after[begin : len(after) - stop])
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
 def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 160 else f"{text[:100]} … {text[-57:]}"
+    return text if len(text) <= 2 * MOST_AROUND else f"{text[:100]} … {text[-57:]}"

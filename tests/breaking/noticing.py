@@ -14,8 +14,9 @@ and for a broken class the first `Notice` that is taken of it:
     nothing    the mutant lives.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import IntEnum
 from functools import cache
 from typing import Any
@@ -29,13 +30,16 @@ from tests.judging import judge_either
 from tests.laws import differential, made, small, test_run_laws
 from verifier import assertions
 from verifier.assertions import Example
+from verifier.run import check
 from verifier.shape import Rule, RunRule, Shape
-from verifier.spans import Record, Span
-from verifier.verdict import AssertionVerdict
+from verifier.spans import Reading, Record, Span
+from verifier.verdict import AssertionVerdict, Verdict
 
 ORACLES = 400  # random flows a kind, of each sort
 DRAWN = 300
+GATHERED = 150  # whose rows belong to them by an alias, or by what they led to
 PREMISES = st.sampled_from(("complete", "complete", "complete", "lossy", "spans=lossy", "records=lossy"))
+DROPPED = st.sampled_from((0, 0, 0, 0, 1, 2))  # attributes of the first span
 LATER_MS = st.sampled_from((0, 0, 2, 9, 60, 2000))
 
 
@@ -49,6 +53,7 @@ class Notice(IntEnum):
     NOTHING = 4
 
 
+NO_FLOW = AssertionVerdict(id="", kind="", at=None, verdict=Verdict.INCONCLUSIVE)
 Judging = Callable[[type[Rule]], AssertionVerdict]
 """What the class says of one flow."""
 
@@ -122,7 +127,7 @@ def _findings(said: AssertionVerdict) -> tuple[Any, ...]:
 
 def _drawn_by_hand(unbroken: type[Rule]) -> Iterator[tuple[Judging, Callable[[AssertionVerdict], bool]]]:
     for example in unbroken.examples:  # type: ignore[attr-defined]
-        yield _of_example(example)
+        yield _of_example(unbroken, example)
     for case in CASES:
         if case.file in (unbroken.kind, "scope"):
             shape = shape_of(case)
@@ -130,9 +135,9 @@ def _drawn_by_hand(unbroken: type[Rule]) -> Iterator[tuple[Judging, Callable[[As
                 yield _of_case(case, shape)
 
 
-def _of_example(example: Example) -> tuple[Judging, Callable[[AssertionVerdict], bool]]:
+def _of_example(unbroken: type[Rule], example: Example) -> tuple[Judging, Callable[[AssertionVerdict], bool]]:
     return (
-        lambda cls: judge_either(cls(**example.parameters), example),
+        lambda cls: judge_either(_as(cls, unbroken(**example.parameters)), example),
         lambda said: said.verdict != example.verdict,
     )
 
@@ -147,8 +152,22 @@ def _of_case(case: Case, shape: Shape) -> tuple[Judging, Callable[[AssertionVerd
 
 
 def _as(cls: type[Rule], rule: Rule) -> Rule:
-    """The same rule, of another class of its kind."""
-    return cls(**{f.name: getattr(rule, f.name) for f in fields(rule)})
+    """The same rule, of another class of its kind, and what it holds of the classes beside that."""
+    module = sys.modules[cls.__module__]
+
+    def anew(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(anew, value))
+        if isinstance(value, dict):
+            return {key: anew(of) for key, of in value.items()}
+        beside = type(value).__module__ == cls.__module__ and is_dataclass(value)
+        return getattr(module, type(value).__name__)(**_fields(value)) if beside else value
+
+    return cls(**{name: anew(value) for name, value in _fields(rule).items()})
+
+
+def _fields(of: Any) -> dict[str, Any]:
+    return {f.name: getattr(of, f.name) for f in fields(of)}
 
 
 def _fails(case: Case, judged: AssertionVerdict) -> bool:
@@ -171,16 +190,18 @@ def _drawn_by_chance(unbroken: type[Rule]) -> list[Judging]:
         rule = test_run_laws.PARAMETERS[kind].map(lambda parameters: unbroken(**parameters))
         cases = st.tuples(test_run_laws.runs(), rule, PREMISES, st.booleans(), st.booleans())
         return [_of_run(*case) for case in _some(cases)]
-    flows = st.tuples(made.sketches(), made.rules(kind), PREMISES, LATER_MS, st.sampled_from(((), (), ("end",))))
-    return [_of_flow(*case) for case in _some(flows)]
+    ends = st.sampled_from(((), (), ("end",)))
+    flows = st.tuples(made.sketches(), made.rules(kind), PREMISES, LATER_MS, ends, DROPPED)
+    gathered = _some(st.tuples(made.sketches(), made.rules(kind)), GATHERED)
+    return [_of_flow(*case) for case in _some(flows)] + [_gathered(*case) for case in gathered]
 
 
-def _some(cases: st.SearchStrategy[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+def _some(cases: st.SearchStrategy[tuple[Any, ...]], most: int = DRAWN) -> Sequence[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
 
     @seed(0)
     @settings(
-        max_examples=DRAWN,
+        max_examples=most,
         deadline=None,
         database=None,
         phases=(Phase.generate,),
@@ -194,13 +215,29 @@ def _some(cases: st.SearchStrategy[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]
     return found
 
 
-def _of_flow(text: str, rule: Rule, premise: str, later_ms: int, ends: tuple[str, ...]) -> Judging:
-    rows = made.rows_of(text)
+def _of_flow(text: str, rule: Rule, premise: str, later_ms: int, ends: tuple[str, ...], dropped: int) -> Judging:
+    rows: tuple[Any, ...] = made.rows_of(text)
+    if dropped and isinstance(rows[0], Span):
+        rows = (replace(rows[0], dropped_attributes=dropped), *rows[1:])
     at_ns = made.last_of(rows) + later_ms * made.MS
 
     def judge(cls: type[Rule]) -> AssertionVerdict:
         found = made.outcome(rows, _as(cls, rule), premise=premise, at_ns=at_ns, ends=ends)
         return found.verdict.assertions[0]
+
+    return judge
+
+
+def _gathered(text: str, rule: Rule) -> Judging:
+    """The first flow of a run, whose rows may be in it by a guess, where evidence may be lost."""
+    rows = made.rows_of(text)
+
+    def judge(cls: type[Rule]) -> AssertionVerdict:
+        shape = made.shape_of(_as(cls, rule), key="code", aliases=("n",))
+        spans = Reading(url="s", spans=tuple(r for r in rows if isinstance(r, Span)))
+        records = Reading(url="r", records=tuple(r for r in rows if isinstance(r, Record)))
+        told = check([shape], spans=spans, records=records, assume="lossy", max_explained=0)
+        return told.flows[0].assertions[0] if told.flows else NO_FLOW
 
     return judge
 
