@@ -58,7 +58,7 @@ def _fails(build: Mapping[str, Any]) -> tuple[bool, str]:
     """Whether the law fails on its broken build for a broken assertion, and the last line of the run."""
     faults = {
         f"verifier.{one['module']}": {"before": one["before"], "after": one["after"]}
-        for one in (build, *([build["also"]] if "also" in build else []))
+        for one in (build, *build.get("also", ()))
     }
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.breaking.fault", "-p", "no:cacheprovider"]
     command += ["--no-header", *LAWS, "-k", build["law"] + (f" and {build['only']}" if "only" in build else "")]
