@@ -292,7 +292,8 @@ def test_every_verdict_occurs(kind: str) -> None:
 
 DATA = Path(__file__).parents[1] / "data" / "huleedu" / "enriched"
 HASHED = """
-import json, sys
+import json, os, sys
+if "FAULTS" in os.environ: import tests.breaking.fault
 from verifier import check, load_shape
 from verifier.reports.json import document
 print(json.dumps(document(check([load_shape("phase1-classes")], spans=sys.argv[1], records=sys.argv[2]))))

@@ -144,7 +144,7 @@ class LeadsTo(Rule):
             x, y = flow.value(a.of.of, name), flow.value(b.of.of, name)
             if "unreadable" in (x.state, y.state) or x.state == y.state == "absent":
                 truth = None  # two that lack it are not the same by that
-            elif canonical(x.value) != canonical(y.value):
+            elif x.state != y.state or canonical(x.value) != canonical(y.value):
                 return False
         return truth
 

@@ -32,7 +32,7 @@ class Occurs(Rule):
         absence = Absence(steps=(self.step,), but_maybes=not self.for_each)  # they are counted
         bounds = flow.times(self.times)
         if isinstance(bounds, Unreadable):
-            return Result(findings=(bounds,), activated=True)
+            return Result(findings=(bounds,))
         findings: list[Finding] = []
         if self.for_each:
             groups, blind = self._groups(flow)
@@ -175,4 +175,5 @@ class Occurs(Rule):
 
 def _most(missing: Missing) -> int:
     """How many there can have been at most."""
-    return missing.seen[1] if missing.seen else 0
+    assert missing.seen is not None
+    return missing.seen[1]

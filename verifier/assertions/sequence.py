@@ -71,13 +71,13 @@ class Sequence(Rule):
                 if best is not None:
                     layer[k] = best
             if not layer:
-                return Result(findings=(self._broken(flow, points, reached, i),), activated=True)
+                return Result(findings=(self._broken(flow, points, reached, i),))
             reached.append(layer)
         chain = self._chain(reached)
         evidence = tuple(flow.evidence(names[i], points[i][k].of) for i, k in enumerate(chain))
         if reached[-1][chain[-1]][0]:
-            return Result(activated=True, evidence=evidence)
-        return Result(findings=(self._unsure(flow, points, reached, chain),), activated=True, evidence=evidence)
+            return Result(evidence=evidence)
+        return Result(findings=(self._unsure(flow, points, reached, chain),), evidence=evidence)
 
     def _hops(self) -> tuple[tuple[str, Hop | None], ...]:
         out: list[tuple[str, Hop | None]] = []
@@ -151,7 +151,7 @@ class Sequence(Rule):
         late: list[tuple[PointOf, _Edge]] = []
         if last is not None:
             edges = [(p, _edge(flow, last, p, hop)) for p in points[i] if p.of.of.id != last.of.of.id]
-            late = [(p, e) for p, e in edges if e.order.answer != "no" and e.took is not None]
+            late = [(p, e) for p, e in edges if e.took is not None]  # only an edge in order was measured
             if late and limit is not None:
                 p, edge = late[0]
                 assert edge.took is not None

@@ -242,8 +242,6 @@ def _inside(
             return False, None
         if order.answer != "yes":
             unknown = unknown or (order if order.answer == "unknown" else follows)
-    if all(follows.answer != "yes" for _, follows in following):  # perhaps none follows
-        unknown = unknown or following[0][1]
     return (True, None) if unknown is None else (None, unknown)
 
 
