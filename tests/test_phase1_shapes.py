@@ -36,3 +36,28 @@ def test_batch_that_is_stuck_in_bos_is_violated_though_els_was_restarted() -> No
     rules = {a.id: str(a.verdict) for a in report.flow(STUCK).assertions}
     assert rules["leads_to-6"] == "inconclusive", "whether ELS handled the confirmation went with its process"
     assert rules["conforms-1"] == "violated"
+
+
+def _guest(at: str, lost: bool) -> dict[str, str]:
+    """The verdicts of a recorded GUEST batch by rule, with or without what BOS did on its completion."""
+    evidence = read(str(DATA / "guest.otlp.jsonl"), str(DATA / "guest.events.jsonl"))
+    done = [s for s in evidence.spans if s.name.endswith("batch_content_provisioning_completed")]
+    flow = str(done[0].attributes["batch_id"])
+    gone = {s.trace_id + s.span_id for s in done if lost and s.attributes.get("batch_id") == flow}
+    assert gone or not lost
+    spans = tuple(s for s in evidence.spans if s.trace_id + s.span_id not in gone)
+    report = check(
+        [load_shape("phase1-guest")],
+        spans=Reading(url="s", spans=spans),
+        records=Reading(url="r", records=evidence.records),
+        flows=[flow],
+        at=at,
+    )
+    return {a.id: str(a.verdict) for a in report.flow(flow).assertions}
+
+
+def test_completion_that_bos_never_handles_is_violated_minutes_later_not_a_day() -> None:
+    """The files' bound of 26 hours is for people; from the published completion on, nobody is waited for."""
+    assert _guest("+4m", lost=False)["leads_to-2"] == "satisfied"
+    assert _guest("+4m", lost=True)["leads_to-2"] == "pending"
+    assert _guest("+10m", lost=True)["leads_to-2"] == "violated"
