@@ -103,7 +103,8 @@ def test_the_first_line_is_the_whole_story() -> None:
     """Verdict, how many of how many, which, and why; steps that matched nothing come next."""
     lines = text(made.full(), width=200).splitlines()
     assert lines[0] == (
-        "violated: 1 of 6 flows: phase1-regular batch_id=85e4cdbd…: requested did not follow command within 5m"
+        "violated: 1 of 6 flows (1 more judged by no shape): phase1-regular batch_id=85e4cdbd…: "
+        "requested did not follow command within 5m"
     )
     assert lines[1].startswith("steps that matched nothing in any flow: phase1-regular:els_confirmed, ")
     assert lines[2].startswith("run.events.jsonl broke off: ")
@@ -114,7 +115,11 @@ def test_the_first_line_is_the_whole_story() -> None:
     ("report", "first"),
     [
         (made.satisfied(), "satisfied: 8 of 8 flows, 8 rules checked"),
-        (made.pending(), "pending: 1 of 2 flows, the next due at 2026-11-23T23:05:00.000000Z"),
+        (
+            made.pending(),
+            "pending: 1 of 2 flows, the next due at 2026-11-23T23:05:00.000000Z: phase1-regular batch_id=b7000004…: "
+            "still awaited: by_teacher or by_timeout within 25h 5m of suggested, by",
+        ),
         (
             made.report(made.unknown_flow()),
             "inconclusive: 1 of 1 flow: phase1-regular batch_id=b7000003…: "

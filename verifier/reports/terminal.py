@@ -162,6 +162,8 @@ def _story(report: Report, names: Mapping[str, str]) -> str:
             worst[flow.name, flow.key] = min(last, flow.verdict, key=WORST_FIRST.index)
     verdicts = [*worst.values()]
     many = f"{verdicts.count(report.verdict)} of {count(len(verdicts), 'flow')}"
+    if unjudged := len({(flow.name, flow.key) for flow in report.flows} - worst.keys()):
+        many += f" ({unjudged} more judged by no shape)"
     if report.reason is not None:
         wrong = verdicts.count(Verdict.VIOLATED)
         also = f"; {wrong} of {count(len(verdicts), 'flow')} violated" if wrong else ""
@@ -182,7 +184,8 @@ def _story(report: Report, names: Mapping[str, str]) -> str:
         due = min(
             (f.due_ns for f in report.flows if f.verdict is Verdict.PENDING and f.due_ns is not None), default=None
         )
-        return f"pending: {many}" + (f", the next due at {moment(due)}" if due is not None else "")
+        if due is not None:
+            many += f", the next due at {moment(due)}"
     which = f"{first.shape} {clean(first.name)}={names[first.key]}"
     return f"{report.verdict}: {many}: {which}: {wording.flow_headline(first)}"
 

@@ -74,12 +74,20 @@ def headline(judged: Judged) -> str:
     finding = judged.finding
     if judged.verdict is Verdict.PENDING:
         if isinstance(finding, Missing):
-            return f"still awaited: {_wanted(finding)}"
+            awaited = f"not seen, but {clean(judged.reason or '')}" if _outlasts(judged, finding) else "still awaited"
+            return f"{awaited}: {_wanted(finding)}"
         return f"not final{'' if judged.due_ns is None else f' until {moment(judged.due_ns)}'}: {title(finding)}"
     if judged.verdict is Verdict.INCONCLUSIVE and finding.certain and judged.reason:
         nothing = ":" if isinstance(finding, Unproven) else ", but that proves nothing:"
         return f"{title(finding)}{nothing} {clean(judged.reason)}"
     return title(finding)
+
+
+def _outlasts(judged: Judged, finding: Missing) -> bool:
+    """Whether it stays open after its own bound, as a chain does until its flow is over."""
+    if judged.reason is None or finding.due_ns is None:
+        return False
+    return judged.due_ns is None or judged.due_ns - finding.due_ns > 10**9
 
 
 def expected(finding: Finding) -> str | None:
