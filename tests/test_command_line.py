@@ -296,3 +296,13 @@ def test_check_says_of_each_flow_that_is_not_there(tmp_path: Path, capsys: pytes
     assert document["reason"] == "no flow batch_id=nonsense in these sources, which have 8 flows"
     assert run(capsys, *check, "--flow", "")[0] == 3
     assert report_of(path)["reason"].startswith(" begins 8 flows: 0b9499d1")
+
+
+def test_a_list_where_one_value_is_meant_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that "['spans=lossy']" is no premise."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "verifier.toml").write_text('[check]\nassume = ["spans=lossy"]\nspans = ["/nowhere"]\n')
+    code, _, said = run(capsys, "check", "phase1-regular")
+    assert (code, said.strip()) == (2, "verifier: verifier.toml: [check] assume is one value, not a list")

@@ -60,13 +60,16 @@ def _checked(found: dict[str, Any], name: str, commands: Mapping[str, click.Comm
                 near = difflib.get_close_matches(key, known[table], n=1)
                 hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known[table])}"
                 raise UsageError(f"{name}: [{table}] has no option '{key}'; {hint}")
-            out[table][_parameter(commands.get(table), key)] = value
+            parameter = _parameter(commands.get(table), key)
+            if isinstance(value, list) and parameter is not None and not parameter.multiple:
+                raise UsageError(f"{name}: [{table}] {key} is one value, not a list")
+            out[table][parameter.name if parameter is not None and parameter.name else key] = value
     return out
 
 
-def _parameter(command: click.Command | None, option: str) -> str:
-    """The name under which click knows an option."""
+def _parameter(command: click.Command | None, option: str) -> click.Option | None:
+    """The option as click knows it; None for what is no option of a command."""
     for p in command.params if command is not None else ():
-        if f"--{option}" in p.opts and p.name:
-            return p.name
-    return option
+        if isinstance(p, click.Option) and f"--{option}" in p.opts:
+            return p
+    return None

@@ -70,7 +70,7 @@ def head(flow: Flow) -> Iterator[str]:
         yield from (f"    {clean(value)}" for value in values)
     weak = sum(m.by_alias for m in flow.members)
     if weak:
-        yield f"  by alias only: {_count(weak, 'row')} (no proof where evidence may be lost)"
+        yield f"  by alias only: {_count(weak, 'row')}; where spans may be lost, they prove nothing"
     if flow.shared:
         yield f"  shared with other flows: {_count(len(flow.shared), 'row')}"
     if flow.orphans:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from verifier import cli
 from verifier.assertions import kinds
 from verifier.specfile import load
 
@@ -97,6 +98,18 @@ def test_shapes_load(block: Block, tmp_path: Path) -> None:
         path = tmp_path / "shape.yaml"
         path.write_text(block.text, encoding="utf-8")
         assert load(str(path)).assertions
+
+
+@pytest.mark.parametrize("block", blocks("toml"), ids=str)
+def test_configurations_are_taken(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TOML block can be used as `verifier.toml`, or as pyproject.toml if it speaks of a project."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ("pyproject.toml" if "[project" in block.text else "verifier.toml")).write_text(
+        block.text, encoding="utf-8"
+    )
+    with pytest.raises(SystemExit) as left:
+        cli.main(["check", "phase1-regular", "--spans", "/nowhere"])
+    assert left.value.code == 4, "every table, option and value is understood; then the spans can't be read"
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=str)

@@ -234,6 +234,8 @@ def _explained(flow: FlowVerdict, *, width: int, budget: _Budget) -> Iterator[Li
     yield from _styled(wrap(wording.size(flow), first="  ", rest="  ", width=width))
     if flow.reason is not None:
         yield from _styled(wrap(clean(flow.reason, most=None), first="  ", rest="  ", width=width))
+        if wrong:
+            yield "  so all that follows is so only if this shape applies to the flow", ""
     for block in wording.explained(flow, frozenset(rule.id for rule in wrong)):
         yield "", ""
         yield from _rows(block, STYLES[flow.verdict], width=width)
