@@ -214,7 +214,11 @@ class Sequence(Rule):
                 continue
             limit, business = flow.duration(hop.within), hop.clock == "business"
             due = max(flow.due_ns(points[n - 1][j], limit, (name,), business=business) for j in reached[n - 1])
-            if due > flow.until_ns and all(later is not None for _, later in hops[n:]):
+            near = flow.until_ns - flow.clocks.uncertainty_ns  # by another clock it may yet come before what was seen
+            if due > flow.until_ns and all(
+                later is not None or any(p.of.of.first_ns >= near for p in points[m])
+                for m, (_, later) in enumerate(hops[n:], n)
+            ):
                 absences.append(Absence(steps=(name,), until_ns=due))
         return tuple(absences)
 

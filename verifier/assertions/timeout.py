@@ -4,6 +4,7 @@ In: a flow with its steps bound, narrowed to the scope. Out: `Early`, `Unexpecte
 What is said of the first a rests on the absence of an earlier one.
 """
 
+from dataclasses import replace
 from typing import ClassVar
 
 from verifier.assertions import Example, assertion
@@ -37,7 +38,10 @@ class Timeout(Rule):
         firsts = [a for a in starts if not any(flow.before(x, a).answer == "yes" for x in starts if x is not a)]
         judged = [self._after(flow, a) for a in firsts]
         findings = judged[0] if judged else ()
-        if len(judged) > 1 and any([f.word for f in other] != [f.word for f in findings] for other in judged):
+        if all(any(f.certain for f in found) for found in judged):  # whichever was the first, it went wrong after it
+            others = tuple(a for found in judged[1:] for f in found if f.certain for a in f.absences)
+            findings = tuple(replace(f, absences=(*f.absences, *others)) if f.certain else f for f in findings)
+        elif len({tuple((f.word, f.certain) for f in found) for found in judged}) > 1:
             worst = max(judged, key=len)
             findings = (
                 Misordered(
