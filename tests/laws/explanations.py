@@ -94,7 +94,7 @@ def explained(batch: matrix.Batch, kinds: Sequence[str], every: int = 1) -> Tall
         if (kinds and mutation.kind not in kinds) or seen[mutation.kind] % every:
             continue
         tally.mutants += 1
-        report = matrix._judged(here, mutation, records=True, premise="complete", key=batch.key)
+        report = matrix._judged(here, mutation, records=True, premise="complete", key=batch.key, told=1)
         flow = next((f for f in report.flows if f.key == batch.key), None)
         if flow is None or str(flow.verdict) != "violated":
             continue

@@ -310,6 +310,8 @@ def _valued(bound: BoundFlow, rule: Rule, finding: Mismatch) -> Iterator[Edit]:
     for value in wanted:
         for o in reversed(rows):
             yield _changed(bound, o, name, finding.seen, value)
+    if finding.how == "changed":  # or it was wrong before
+        yield _changed(bound, rows[0], name, finding.expected, finding.seen)
     for o in reversed(rows):
         yield _out(bound, o)
 

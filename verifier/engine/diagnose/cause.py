@@ -139,13 +139,19 @@ class _Rank:
     seen: dict[str, int]
 
     def of(self, t: Tried, todo: set[Key]) -> tuple[float, ...]:
-        """What explains most and breaks nothing; then fewer edits, the sort, and the earliest hop."""
+        """What explains most and breaks nothing; then fewer edits, the sort, and the earliest hop.
+
+        Of two values the one that fewer hops carry is the wrong one; if as many do, the one that came later.
+        """
         cause = t.cause
         explained = len(todo & set(cause.explains))
         edits = 1 if cause.sort in ("failed", "duplicated", "changed", "paused", "clock") else len(cause.edits)
         when = min((e.when_ns for e in cause.edits), default=0)
         hop = self.hop(cause.step) if cause.sort == "missing" else _early(cause)
-        return (t.breaks - explained, t.breaks, edits, FIRST.index(cause.sort), hop, len(cause.edits), when)
+        many = len(cause.edits)
+        if cause.sort == "changed":
+            many, when = len({e.step or str(e.of) for e in cause.edits}), -when
+        return (t.breaks - explained, t.breaks, edits, FIRST.index(cause.sort), hop, many, when)
 
     def hop(self, step: str | None) -> int:
         """How early the next occurrence of the step would be."""
