@@ -79,8 +79,8 @@ class Sequence(Rule):
             return Result(evidence=evidence)
         return Result(findings=(self._unsure(flow, points, reached, chain),), evidence=evidence)
 
-    def _hops(self) -> tuple[tuple[str, Hop | None], ...]:
-        out: list[tuple[str, Hop | None]] = []
+    def _hops(self) -> tuple[tuple[StepName, Hop | None], ...]:
+        out: list[tuple[StepName, Hop | None]] = []
         for item in self.steps:
             if isinstance(item, str):
                 out.append((item, None))
@@ -205,22 +205,40 @@ class Sequence(Rule):
 
         Where no i was seen at all, no other step can make a chain: it rests on the absence of i alone.
         """
-        hops = self._hops()
-        absences = [Absence(steps=tuple(n for n, _ in hops) if points[i] else (hops[i][0],))]
-        over = flow.shape.flow.ends is not None or flow.until_ns == flow.ends_ns  # then it is judged as it is
+        hops, until = self._hops(), flow.until_ns
+        names = tuple(n for n, _ in hops)
+        absences = [Absence(steps=names if points[i] else (names[i],))]
+        if until is None or flow.shape.flow.ends is not None or until == flow.ends_ns:  # it is judged as it is
+            return tuple(absences)
+        slack = flow.clocks.uncertainty_ns  # by another clock what comes next may be before what was just seen
         for n in range(1, i + 1):
             name, hop = hops[n]
-            if hop is None or flow.until_ns is None or over:
+            if hop is None:
                 continue
             limit, business = flow.duration(hop.within), hop.clock == "business"
-            due = max(flow.due_ns(points[n - 1][j], limit, (name,), business=business) for j in reached[n - 1])
-            near = flow.until_ns - flow.clocks.uncertainty_ns  # by another clock it may yet come before what was seen
-            if due > flow.until_ns and all(
-                later is not None or any(p.of.of.first_ns >= near for p in points[m])
-                for m, (_, later) in enumerate(hops[n:], n)
-            ):
-                absences.append(Absence(steps=(name,), until_ns=due))
+            before = [points[n - 1][j] for j in reached[n - 1]]
+            due = {p.of.of.id: flow.due_ns(p, limit, (name,), business=business) for p in before}
+            # nothing gives these time to come: even if this one does, there is no chain
+            behind = {p: self._not_just_now(points, n, until - slack, p) for p, at in due.items() if at > until}
+            if any(not steps for steps in behind.values()):
+                absences.append(Absence(steps=(name,), until_ns=max(due.values())))
+            absences += [Absence(steps=steps, since_ns=until - slack) for steps in sorted({*behind.values()}) if steps]
+            if steps := self._not_just_now(points, n, until - slack):
+                absences.append(Absence(steps=steps, since_ns=until - slack))
+            else:  # overdue, unless one that it may follow was not seen
+                absences.append(Absence(steps=names[n - 1 : n], since_ns=until - limit - slack))
+                absences += [Absence(steps=names[: n - 1])] if n > 1 else []
         return tuple(absences)
+
+    def _not_just_now(
+        self, points: list[tuple[PointOf, ...]], n: int, since_ns: int, but: tuple[str, ...] | None = None
+    ) -> tuple[StepName, ...]:
+        """The steps from the n-th on that nothing gives time to come, and that were not seen a moment ago either."""
+        return tuple(
+            name
+            for (name, hop), seen in zip(self._hops()[n:], points[n:], strict=True)
+            if hop is None and not any(p.of.of.first_ns > since_ns and p.of.of.id != but for p in seen)
+        )
 
     def _unsure(
         self,
