@@ -45,8 +45,8 @@ test: setup ## every check: format, lint, types, tests with coverage
 	@$(BIN)/mypy --no-error-summary verifier benchmarks docs/generate.py
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
-explain: setup ## is the first cause named the right one? breaks good recorded batches, every 6th way (some minutes)
-	@$(BIN)/python -m tests.laws.explanations --every 6
+explain: setup ## is the first cause named the right one? breaks good recorded batches, one mutation at a time (minutes)
+	@$(BIN)/python -m tests.laws.explanations
 
 bench: setup ## spans per second, memory, cost of import (some minutes)
 	@$(BIN)/python -m benchmarks.bench

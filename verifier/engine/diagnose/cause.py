@@ -141,7 +141,8 @@ class _Rank:
     def of(self, t: Tried, todo: set[Key]) -> tuple[float, ...]:
         """What explains most and breaks nothing; then fewer edits, the sort, and the earliest hop.
 
-        Of two values the one that fewer hops carry is the wrong one; if as many do, the one that came later.
+        Of two values the one that fewer hops carry is the wrong one; if as many do, the one that came later. One that
+        lacks was left out by whoever came first.
         """
         cause = t.cause
         explained = len(todo & set(cause.explains))
@@ -150,7 +151,8 @@ class _Rank:
         hop = self.hop(cause.step) if cause.sort == "missing" else _early(cause)
         many = len(cause.edits)
         if cause.sort == "changed":
-            many, when = len({e.step or str(e.of) for e in cause.edits}), -when
+            many = len({e.step or str(e.of) for e in cause.edits})
+            when = when if cause.edits[0].seen is None else -when
         return (t.breaks - explained, t.breaks, edits, FIRST.index(cause.sort), hop, many, when)
 
     def hop(self, step: str | None) -> int:

@@ -95,7 +95,8 @@ def _value(case: Case, bound: BoundFlow, finding: Mismatch) -> list[Cause]:
         return []
     if finding.how == "lost":
         to = common(bound, name)
-        rows = [e.of.row for e in finding.evidence]
+        said_by = {r.id: r for e in finding.evidence for r in _said_by(bound, e.of.row)}
+        rows = list(said_by.values())
         return [_at_hop(bound, name, rows, None, to)] if to is not None else []
     ways = [(finding.seen, finding.expected)] + ([(finding.expected, finding.seen)] if finding.how == "changed" else [])
     out = []
@@ -107,6 +108,11 @@ def _value(case: Case, bound: BoundFlow, finding: Mismatch) -> list[Cause]:
         if rows:
             out.append(_at_hop(bound, name, rows, bad, good))
     return out
+
+
+def _said_by(bound: BoundFlow, row: Row) -> tuple[Row, ...]:
+    """Who should have said a value that a row lacks: the message that it handled, else the row itself."""
+    return (bound.message(row) if isinstance(row, Span) else ()) or (row,)
 
 
 def _at_hop(bound: BoundFlow, name: str, rows: Sequence[Row], bad: Value, good: Value) -> Cause:
