@@ -12,6 +12,7 @@ from verifier.assertions import Example, assertion
 from verifier.binding import BoundFlow, PointOf
 from verifier.clock import At, Interval, Order
 from verifier.shape import AttributeName, ClockName, Duration, Point, Rule, Step, split_point
+from verifier.spans import Record
 from verifier.values import Truth, canonical
 from verifier.verdict import Absence, Early, Finding, Late, Misordered, Missing, Result, Unreadable
 
@@ -127,8 +128,8 @@ class LeadsTo(Rule):
         return tuple(sorted(every, key=lambda p: (p.of.of.first_ns, p.of.of.id)))
 
     def _candidate(self, flow: BoundFlow, a: PointOf, b: PointOf) -> Candidate:
-        starts = a.edge == "start" and b.edge == "start"
-        order = flow.made_before(a, b) if starts else flow.before(a, b)
+        seen = any(p.edge == "end" and isinstance(p.of.of.row, Record) for p in (a, b))
+        order = flow.before(a, b) if seen else flow.made_before(a, b)
         took = flow.took(a, b, business=self.clock == "business")
         low = flow.duration(self.not_before) if self.not_before is not None else None
         high = flow.duration(self.within) if self.within is not None else None
