@@ -151,6 +151,7 @@ EXCUSES = {
     "scope": "ADR 3: the segment's own bounds are absences too and are added to what the rule found",
     "all steps": "ADR 2: a broken sequence rests on the absence of all its steps",
     "between moves": "kinds.md: a move that doesn't continue from the last one rests on no move being lost in between",
+    "which order": "verdicts.md, the table: an order within the uncertainty is open, whatever else may yet come",
     "no end": "verdicts.md: the end of a span that ends before it starts is not known, nor what is due after it",
     "blind": "verdicts.md, the table: a step that no given source can show stands before a window that has not passed",
     "open": "verdicts.md, the table: a satisfied rule of a flow that is still open is pending",
@@ -178,6 +179,8 @@ def _excuse(case: Case, said: str, told: Answer) -> str:
         return "all steps"
     if case.kind == "conforms" and said == "pending" and case.open:
         return "between moves"
+    if case.kind == "conforms" and said == "inconclusive" and told.verdict == "pending" and _which_order(told):
+        return "which order"
     late = told.verdict == "pending" or any(isinstance(p, str) and p.startswith("end of") for p in case.rule.values())
     if late and any(r.sort == "span" and r.end < r.start for r in case.rows):  # type: ignore[operator]
         return "no end"
@@ -188,6 +191,12 @@ def _excuse(case: Case, said: str, told: Answer) -> str:
     if said == "inconclusive" and told.verdict == "pending" and _unread(told):
         return "unread first"
     return "pairs" if answer(case, pairs=True).accepts(said) else "coarse"
+
+
+def _which_order(told: Answer) -> bool:
+    """Whether a completion rests on the order of two moves that were seen."""
+    words = {words for how in (*told.now.values(), *told.later.values()) for words in how}
+    return any(said.count("*") == 2 and " before " in said for said in words)
 
 
 def _unread(told: Answer) -> bool:
