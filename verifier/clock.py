@@ -266,7 +266,7 @@ class Clocks:
 
     def due_ns(self, p: At, limit_ns: int, *, business: bool = False, other_clock: bool = True) -> int:
         """The moment by which `limit_ns` has surely passed since p."""
-        since = self.when(p).hi + (self.uncertainty_ns if other_clock else 0)
+        since = self.when(p).hi + (self.uncertainty_ns + self._off.get(self.clock(p.of), 0) if other_clock else 0)
         due = since + limit_ns
         if business:
             gone = 0

@@ -157,17 +157,14 @@ EXCUSES = {
     "open": "verdicts.md, the table: a satisfied rule of a flow that is still open is pending",
     "unread first": "verdicts.md, the table: unreadable on a closed input stands before a window that has not passed",
     "no records": "propagates looks at what was given: without any records it speaks of spans alone (no sentence yet)",
-    "no such pair": "verdicts.md: a causal pair in the wrong order disqualifies that pair of clocks, no unseen one",
     "under way": "test_laws: what has begun and isn't yet exported, no cut of a file can know of",
 }
-"""The classes of differences that the design asks for, each with its sentence; the last three of final ones."""
+"""The classes of differences that the design asks for, each with its sentence; the last two of final ones."""
 
 
 def _excuse(case: Case, said: str, told: Answer) -> str:
     """The class of a difference that the design asks for, else "wrong"."""
     if said not in ("inconclusive", "pending"):
-        if told.later and base_times(case).wrong:
-            return "no such pair"
         if case.kind == "propagates" and any(loss.sort == "record" and loss.ungiven for loss in case.lossy):
             return "no records"
         return "under way" if case.open and answer(case, under_way=False).accepts(said) else "wrong"

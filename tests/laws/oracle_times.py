@@ -70,8 +70,7 @@ class Times:
         others = [n for n in self.index if n.startswith("clock ")]
         self.point(name)
         for other in others:
-            doubted = name[6:] == UNSEEN and any(other[6:] in pair for pair in self.wrong)
-            if not doubted and frozenset((name[6:], other[6:])) not in self.wrong:
+            if frozenset((name[6:], other[6:])) not in self.wrong:
                 apart = self.case.uncertainty + self.off.get(name[6:], 0) + self.off.get(other[6:], 0)
                 self.add(name, other, apart * NS)
                 self.add(other, name, apart * NS)
