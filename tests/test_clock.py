@@ -82,9 +82,19 @@ def test_causes_that_lead_in_a_circle_prove_nothing() -> None:
     assert picture.before("two", "one") == ("no", "one clock")
 
 
+def test_a_consumer_that_took_one_of_two_records_of_a_partition_follows_the_first() -> None:
+    """Whichever it took, the first had been published by then; where another may be lost, nothing is known."""
+    text = "[t 0:0] @ 0..50ms\n[t 0:1] @ 0..50ms\nb : two @ 20..21ms $kind=consumer messaging.destination.name=t"
+    picture = Picture(text, complete=True)
+    assert picture.before("t", "two") == ("yes", "causal")
+    assert picture.before("end of two", "t")[0] == "no"
+    assert picture.before("t'", "two")[0] == "unknown"
+    assert Picture(text).before("t", "two")[0] == "unknown"
+
+
 def test_a_consumer_that_does_not_say_which_of_two_records_it_took_follows_neither() -> None:
     """Each alone is not its cause; both together are: an occurrence of both came before it."""
-    text = "[t 0:0] @ 0..50ms\n[t 0:1] @ 0..50ms\nb : two @ 20..21ms $kind=consumer messaging.destination.name=t"
+    text = "[t 0:0] @ 0..50ms\n[t 1:0] @ 0..50ms\nb : two @ 20..21ms $kind=consumer messaging.destination.name=t"
     picture = Picture(text, complete=True)
     assert picture.before("t", "two")[0] == picture.before("t'", "two")[0] == "unknown"
     both = Occurrence(step="t", of=picture.named["t"], again=(picture.named["t'"],))

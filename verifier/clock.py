@@ -82,6 +82,7 @@ class Clocks:
     _up: dict[RowId, list[RowId]] = field(default_factory=dict, init=False)
     _one_of: dict[RowId, frozenset[RowId]] = field(default_factory=dict, init=False)
     _ancestors: dict[RowId, frozenset[RowId]] = field(default_factory=dict, init=False)
+    _followed: dict[RowId, dict[tuple[str, int], int]] = field(default_factory=dict, init=False)
     _process: dict[str, str] = field(default_factory=dict, init=False)
     _disqualified: frozenset[frozenset[str]] = field(default=frozenset(), init=False)
     _off: dict[str, int] = field(default_factory=dict, init=False)
@@ -110,6 +111,10 @@ class Clocks:
             return Order(answer="no", basis="causal")
         if isinstance(a.row, Record) and isinstance(b.row, Record) and a.row.id[:2] == b.row.id[:2]:
             return Order(answer="yes" if a.row.offset < b.row.offset else "no", basis="one partition")
+        if p.edge == "start" and self._published_by(a, b):
+            return Order(answer="yes", basis="causal")
+        if q.edge == "start" and self._published_by(b, a):
+            return Order(answer="no", basis="causal")
         return self._by_clock(self.when(p), self.when(q), self.clock(a), self.clock(b), (p.edge, q.edge))
 
     def made_before(self, p: At, q: At) -> Order:
@@ -150,6 +155,26 @@ class Clocks:
                     todo.extend(self._up.get(i, ()))
             known = self._ancestors[row.id] = frozenset(seen)
         return known
+
+    def _published_by(self, a: Observation, b: Observation) -> bool:
+        """Whether a is a record that stands, in its partition, not behind one that b surely follows."""
+        if not isinstance(a.row, Record) or isinstance(b.row, Record):
+            return False
+        known = self._followed.get(b.row.id)
+        if known is None:
+            known = self._followed[b.row.id] = {}
+            for i in (b.row.id, *self.ancestors(b.row)):
+                row = self._by_id[i]
+                for r in (row,) if isinstance(row, Record) else self._first_of(row):
+                    known[r.topic, r.partition] = max(known.get((r.topic, r.partition), 0), r.offset)
+        return a.row.offset <= known.get((a.row.topic, a.row.partition), -1) and b.row.id not in self.ancestors(a.row)
+
+    def _first_of(self, row: Row) -> tuple[Record, ...]:
+        """Of the records of which the row handled one, all of them seen and all of one partition, the first."""
+        some = [r for i in self.one_of(row) if isinstance(r := self._by_id[i], Record)]
+        if len({(r.topic, r.partition) for r in some}) != 1 or not self.records_complete(some[0].topic):
+            return ()
+        return (min(some, key=lambda r: r.offset),)
 
     def _by_clock(self, p: Interval, q: Interval, c: str, d: str, edges: tuple[Edge, Edge]) -> Order:
         if c == d:
@@ -207,6 +232,8 @@ class Clocks:
             took = Interval(b.lo - a.hi - slack, b.hi - a.lo + slack)
         if took.lo < 0 <= took.hi and p.edge == "start" and p.of.event is None and self.causes(p.of.row, q.of.row):
             took = Interval(0, took.hi)
+        if took.lo <= 0 < took.hi and q.edge == "start" and q.of.event is None and self.causes(q.of.row, p.of.row):
+            took = Interval(took.lo, 0)
         return took + self.jumped(a, b) if business else took
 
     def jumped(self, a: Interval, b: Interval) -> Interval:
@@ -239,7 +266,7 @@ class Clocks:
 
     def due_ns(self, p: At, limit_ns: int, *, business: bool = False, other_clock: bool = True) -> int:
         """The moment by which `limit_ns` has surely passed since p."""
-        since = self.when(p).hi + (self.uncertainty_ns if other_clock else 0)
+        since = self.when(p).hi + (self.uncertainty_ns + self._off.get(self.clock(p.of), 0) if other_clock else 0)
         due = since + limit_ns
         if business:
             gone = 0

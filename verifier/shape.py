@@ -243,8 +243,8 @@ class Rule:
     """What every kind of assertion takes beside its own parameters; the kinds are in `verifier.assertions`.
 
     `id` names it in reports; `when` are facts on which it applies; `after` (from any such point on), `before` (until
-    the first such point) and `between` (two points) are its scope. A kind's `may_lack` are its fields whose steps need
-    not match anywhere.
+    the first such point) and `between` (from one point to the next other one; a second opening while it is open opens
+    nothing) are its scope. A kind's `may_lack` are its fields whose steps need not match anywhere.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = PYDANTIC

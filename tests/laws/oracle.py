@@ -198,8 +198,7 @@ class World:
         records = [r for r in self.case.rows if r.sort == "record"]
         if message:
             said = {canonical(r.attributes.get(attribute)) for r in records if r.attributes.get("event_id") == message}
-            told = said - {None}
-            return (True, min(told, default=ABSENT)) if len(told) < 2 and said else (False, None)
+            return (True, said.pop()) if len(said) == 1 else (False, None)
         if o.row.kind == "consumer" and topic and any(lossy.sort == "record" for lossy in self.case.lossy):
             return False, None  # it may have handled one that was not seen
         if o.row.kind == "consumer" and topic:

@@ -30,6 +30,7 @@ class Times:
         self.causes = causes(case)
         self.fine = not self.causes.circular
         self.wrong = wrong_clocks(case, self.causes)
+        self.off = off_by(case, self.causes)
         for clock in (*clocks(case), UNSEEN):
             self.clock(f"clock {clock}")
         for row in case.rows:
@@ -44,7 +45,7 @@ class Times:
         """The same, to be narrowed."""
         other = object.__new__(type(self))
         other.index, other.bound, other.fine = dict(self.index), [list(row) for row in self.bound], True
-        other.case, other.causes, other.wrong = self.case, self.causes, self.wrong
+        other.case, other.causes, other.wrong, other.off = self.case, self.causes, self.wrong, self.off
         return other
 
     def knows(self, name: str) -> bool:
@@ -69,10 +70,10 @@ class Times:
         others = [n for n in self.index if n.startswith("clock ")]
         self.point(name)
         for other in others:
-            doubted = name[6:] == UNSEEN and any(other[6:] in pair for pair in self.wrong)
-            if not doubted and frozenset((name[6:], other[6:])) not in self.wrong:
-                self.add(name, other, self.case.uncertainty * NS)
-                self.add(other, name, self.case.uncertainty * NS)
+            if frozenset((name[6:], other[6:])) not in self.wrong:
+                apart = self.case.uncertainty + self.off.get(name[6:], 0) + self.off.get(other[6:], 0)
+                self.add(name, other, apart * NS)
+                self.add(other, name, apart * NS)
 
     def allows(self, i: str, j: str, c: int) -> bool:
         """Whether i - j <= c fits with all that is known."""
@@ -151,6 +152,7 @@ class PairTimes:
         self.case = case
         self.causes = causes(case, mixed=False)
         self.wrong = wrong_clocks(case, self.causes)
+        self.off = off_by(case, self.causes)
         self.exact: dict[str, tuple[str, int, int]] = {}
         self.owner = {}
         self.pairs: dict[tuple[str, str], list[int]] = {}
@@ -164,6 +166,7 @@ class PairTimes:
         other.case, other.causes, other.wrong, other.exact, other.owner = (
             self.case, self.causes, self.wrong, dict(self.exact), self.owner,
         )  # fmt: skip
+        other.off = self.off
         other.pairs = {}
         return other
 
@@ -215,7 +218,8 @@ class PairTimes:
         (one, low, high), (other, least, most) = self.exact[i], self.exact[j]
         if frozenset((one, other)) in self.wrong:
             return -FAR, FAR
-        apart = 0 if one == other else self.case.uncertainty * NS
+        doubt = self.off.get(one, 0) + self.off.get(other, 0)
+        apart = 0 if one == other else (self.case.uncertainty + doubt) * NS
         bounds = low - most - apart - JITTER * (one == other), high - least + apart + JITTER * (one == other)
         if one == other and low == high == least == most and i in self.owner and j in self.owner:
             if i.endswith(".end") and not j.endswith(".end") and self.owner[i] is not self.owner[j]:
@@ -315,6 +319,16 @@ class Closure:
 
 def _message(row: "Row") -> object:
     return row.attributes.get("event_id")
+
+
+def off_by(case: "Case", known: "Closure") -> dict[str, int]:
+    """By how much a clock of such a pair may be off to any other clock (ADR 10): nobody knows which of the two is."""
+    off: dict[str, int] = {}
+    for cause, effect in known.pairs:
+        if cause.sort == effect.sort == "span" and frozenset((cause.clock, effect.clock)) in wrong_clocks(case, known):
+            for clock in (cause.clock, effect.clock):
+                off[clock] = max(off.get(clock, 0), cause.start - effect.start)  # type: ignore[operator]
+    return off
 
 
 def wrong_clocks(case: "Case", known: "Closure") -> set[frozenset[str]]:

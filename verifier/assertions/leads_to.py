@@ -12,6 +12,7 @@ from verifier.assertions import Example, assertion
 from verifier.binding import BoundFlow, PointOf
 from verifier.clock import At, Interval, Order
 from verifier.shape import AttributeName, ClockName, Duration, Point, Rule, Step, split_point
+from verifier.spans import Record
 from verifier.values import Truth, canonical
 from verifier.verdict import Absence, Early, Finding, Late, Misordered, Missing, Result, Unreadable
 
@@ -66,9 +67,9 @@ class LeadsTo(Rule):
         if self.within is not None:
             due = flow.due_ns(a, flow.duration(self.within), (then,), business=business)
         begun = flow.clocks.when(At(of=a.of.of, edge=a.edge)).lo
-        absences: tuple[Absence, ...] = (
-            Absence(steps=(then,), until_ns=due, since_ns=begun - flow.clocks.uncertainty_ns),
-        )
+        doubted = any(p.of.doubt for p in flow.points(self.step))  # then what answers an earlier one may answer it
+        since_ns = None if doubted else begun - flow.clocks.uncertainty_ns
+        absences: tuple[Absence, ...] = (Absence(steps=(then,), until_ns=due, since_ns=since_ns),)
         if flow.shape.steps[step].identity:  # an earlier one, equal to it, may have been answered
             absences = (*absences, Absence(steps=(step,), until_ns=begun))
         doubt = self._perhaps_repeated(flow, a)
@@ -112,9 +113,14 @@ class LeadsTo(Rule):
         ]
 
     def _perhaps_repeated(self, flow: BoundFlow, a: PointOf) -> str | None:
-        """Why it may be a repetition of an earlier one that was seen: one of the two doesn't say which it is."""
-        earlier = [p for p in flow.points(self.step) if p != a and flow.before(a, p).answer != "yes"]
-        return next((a.of.doubt or p.of.doubt for p in earlier if a.of.doubt or p.of.doubt), None)
+        """Why it may repeat an earlier one that perhaps was answered: one of the two doesn't say which it is."""
+        for p in flow.points(self.step):
+            doubt = a.of.doubt or p.of.doubt
+            if p != a and doubt and flow.before(a, p).answer != "yes":
+                answers = (self._candidate(flow, p, b) for b in self._answers(flow))
+                if any(_all(order.answer, same, window) is not False for _, order, _, same, window in answers):
+                    return doubt
+        return None
 
     def _answers(self, flow: BoundFlow) -> tuple[PointOf, ...]:
         """Every observation of `then`: a repetition answers too, unless it repeats the question."""
@@ -127,8 +133,8 @@ class LeadsTo(Rule):
         return tuple(sorted(every, key=lambda p: (p.of.of.first_ns, p.of.of.id)))
 
     def _candidate(self, flow: BoundFlow, a: PointOf, b: PointOf) -> Candidate:
-        starts = a.edge == "start" and b.edge == "start"
-        order = flow.made_before(a, b) if starts else flow.before(a, b)
+        seen = any(p.edge == "end" and isinstance(p.of.of.row, Record) for p in (a, b))
+        order = flow.before(a, b) if seen else flow.made_before(a, b)
         took = flow.took(a, b, business=self.clock == "business")
         low = flow.duration(self.not_before) if self.not_before is not None else None
         high = flow.duration(self.within) if self.within is not None else None

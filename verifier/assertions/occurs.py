@@ -37,9 +37,9 @@ class Occurs(Rule):
         if self.for_each:
             groups, blind = self._groups(flow)
             most = max((flow.count(members)[1] for _, members in groups), default=0) + len(blind)
-            for group, members in groups:
-                found = self._count(flow, bounds, members, group=group)  # what can't be read may be of this group
-                findings += [f for f in found if not isinstance(f, Missing) or _most(f) + len(blind) < bounds[0]]
+            found = [f for group, members in groups for f in self._count(flow, bounds, members, group=group)]
+            lacking = sum(bounds[0] - _most(f) for f in found if isinstance(f, Missing))  # of all groups together
+            findings += [f for f in found if not isinstance(f, Missing) or lacking > len(blind)]
             if blind and most < bounds[0]:  # of whichever it is, it is too few
                 findings += self._count(flow, bounds, tuple(o for o, _ in blind))
             elif bounds[0] > 1 or (bounds[1] is not None and most > bounds[1]):

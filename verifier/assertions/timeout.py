@@ -69,10 +69,16 @@ class Timeout(Rule):
             evidence=flow.some(self.step, self.cancelled_by, self.then),
         )
 
-    def _earlier(self, flow: BoundFlow, a: PointOf) -> Absence:
+    def _in_time(self, flow: BoundFlow, c: PointOf) -> int:
+        """The last moment at which a `step` leaves c in time, by whatever clock."""
+        end = flow.clocks.when(At(of=c.of.of, edge=c.edge)).hi
+        return end - flow.duration(self.due_after) + flow.clocks.uncertainty_ns
+
+    def _earlier(self, flow: BoundFlow, a: PointOf, most_ns: int | None = None) -> Absence:
+        """No `step` before the first that was seen; of those, only what came by `most_ns` matters."""
         step = split_point(self.step)[1]
         until = flow.clocks.when(At(of=a.of.of, edge=a.edge)).lo if flow.closed else flow.settled_ns(a, (step,))
-        return Absence(steps=(step,), until_ns=until)
+        return Absence(steps=(step,), until_ns=until if most_ns is None else min(until, most_ns))
 
     def _after(self, flow: BoundFlow, a: PointOf) -> tuple[Finding, ...]:
         business = self.clock == "business"
@@ -95,7 +101,7 @@ class Timeout(Rule):
                         limit_ns=soonest,
                         jumped=flow.jumped(a, c) if business else None,
                         evidence=(begun, flow.evidence(then, c.of)),
-                        absences=(self._earlier(flow, a),),
+                        absences=(self._earlier(flow, a, None if business else self._in_time(flow, c)),),
                         certain=took.hi < soonest,
                         anomaly="premature timeout",
                     )

@@ -68,6 +68,9 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
     steps = (split_point(first)[1], split_point(last)[1])
     entered = False
     for p in begins:
+        open_already = _opened(flow, p, begins, ends)
+        if open_already:
+            continue
         orders = [(q, flow.before(p, q)) for q in ends]
         following = [q for q, order in orders if order.answer == "yes"]
         unsure = next(((q, order) for q, order in orders if order.answer == "unknown"), None)
@@ -88,11 +91,38 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
 
         view = replace(_narrow(flow, inside, role=f"between {first} and {last}"), closed=True, until_ns=end)
         extra = (Absence(steps=steps, until_ns=end),)
-        yield _doubting(view, flow, *steps), _resting(rule.check(view), extra, extra)
+        result = _resting(rule.check(view), extra, extra)
+        if open_already is None:
+            result = _perhaps_larger(result, f"whether {first} was open already can't be told")
+        yield _doubting(view, flow, *steps), result
     if not entered:
         yield flow, Result(activated=False, activators=tuple(Absence(steps=(s,)) for s in steps))
     else:  # what has ended says nothing of a part that is still to come, and none comes without another end
         yield flow, Result(activated=False, activators=(Absence(steps=steps[1:]),))
+
+
+def _opened(flow: BoundFlow, p: PointOf, begins: Iterable[PointOf], ends: Iterable[PointOf]) -> Truth:
+    """Whether an earlier beginning has no end before p: then p begins nothing."""
+    found: Truth = False
+    for r in begins:
+        if r is p or (answer := flow.before(r, p).answer) == "no":
+            continue
+        closed = [_and((flow.before(r, q), flow.before(q, p)))[0] for q in ends]
+        if True in closed:
+            continue
+        if answer == "yes" and None not in closed:
+            return True
+        found = None
+    return found
+
+
+def _perhaps_larger(result: Result, why: str) -> Result:
+    """The result where its part of the flow may be within a larger one, which may have what is missing here."""
+    findings = (
+        f if _sure_in_a_larger_scope(f) or not f.certain else replace(f, certain=False, doubt=why)
+        for f in result.findings
+    )
+    return replace(result, findings=tuple(findings))
 
 
 def _narrow(flow: BoundFlow, inside: Inside, *, role: str) -> BoundFlow:
