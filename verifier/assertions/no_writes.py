@@ -48,6 +48,8 @@ READING = frozenset({"select", "show", "connect", "ping", "begin", "commit", "ro
 """Operations that write nothing; what a span without a statement is asked for."""
 
 
+_SPANS = Absence(spans=True, but_maybes=True)
+"""No further span; each is looked at wherever it lies, so that none may or may not count for its place in a scope."""
 _PLACEHOLDER = re.compile(r"%s|%\(\w+\)s")
 _TURN = re.compile(r"^\s*(START\s+TRANSACTION|BEGIN|(RELEASE\s+)?SAVEPOINT)\b[^;]*;?\s*$", re.IGNORECASE)
 """One statement that begins or marks a transaction, in whatever words."""
@@ -94,7 +96,7 @@ class NoWrites(Rule):
                 for span in _subtree(o, below):
                     if span.service == self.service and _asks_database(span):
                         findings += self._asked(flow, occurrence, span)
-        step, rows = Absence(steps=(self.step,)), Absence(spans=True)
+        step = Absence(steps=(self.step,))
         heard = [s for s in spans if s.service == self.service and _asks_database(s) and _system(s) not in NO_TABLES]
         if occurrences and not findings and not heard:
             findings.append(
@@ -105,14 +107,14 @@ class NoWrites(Rule):
                     why="the flow has no database span of it: its database calls may not be instrumented",
                     settled_by=f"database spans of {self.service}",
                     evidence=flow.some(self.step),
-                    absences=(rows,),
+                    absences=(_SPANS,),
                 )
             )
         return Result(
             findings=tuple(findings),
             activated=bool(occurrences),
             activators=(step,),
-            absences=(step, rows),
+            absences=(step, _SPANS),
             evidence=(*flow.some(self.step), *(flow.evidence("database", Observation(row=s)) for s in heard[:3])),
         )
 
@@ -147,7 +149,7 @@ class NoWrites(Rule):
                 why=why,
                 settled_by="the whole statement (db.query.text)",
                 evidence=evidence,
-                absences=(Absence(spans=True),),
+                absences=(_SPANS,),
             )
         ]
 
