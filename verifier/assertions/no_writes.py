@@ -8,6 +8,7 @@ service's would be seen at all.
 import logging
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -48,6 +49,10 @@ READING = frozenset({"select", "show", "connect", "ping", "begin", "commit", "ro
 """Operations that write nothing; what a span without a statement is asked for."""
 
 
+Below = dict[tuple[str, str] | None, list[Span]]
+"""Spans by their parent."""
+_SPANS = Absence(spans=True, but_maybes=True)
+"""No further span; each is looked at wherever it lies, so that none may or may not count for its place in a scope."""
 _PLACEHOLDER = re.compile(r"%s|%\(\w+\)s")
 _TURN = re.compile(r"^\s*(START\s+TRANSACTION|BEGIN|(RELEASE\s+)?SAVEPOINT)\b[^;]*;?\s*$", re.IGNORECASE)
 """One statement that begins or marks a transaction, in whatever words."""
@@ -83,10 +88,9 @@ class NoWrites(Rule):
 
     def check(self, flow: BoundFlow) -> Result:
         spans = [m.row for m in (*flow.flow.members, *flow.flow.shared) if isinstance(m.row, Span)]
-        below: dict[tuple[str, str], list[Span]] = {}
+        below: Below = {}
         for span in spans:
-            if span.parent is not None:
-                below.setdefault(span.parent, []).append(span)
+            below.setdefault(span.parent, []).append(span)
         occurrences = flow.occurrences[self.step]
         findings: list[Finding] = []
         for occurrence in occurrences:
@@ -94,7 +98,7 @@ class NoWrites(Rule):
                 for span in _subtree(o, below):
                     if span.service == self.service and _asks_database(span):
                         findings += self._asked(flow, occurrence, span)
-        step, rows = Absence(steps=(self.step,)), Absence(spans=True)
+        step = Absence(steps=(self.step,))
         heard = [s for s in spans if s.service == self.service and _asks_database(s) and _system(s) not in NO_TABLES]
         if occurrences and not findings and not heard:
             findings.append(
@@ -105,14 +109,14 @@ class NoWrites(Rule):
                     why="the flow has no database span of it: its database calls may not be instrumented",
                     settled_by=f"database spans of {self.service}",
                     evidence=flow.some(self.step),
-                    absences=(rows,),
+                    absences=(_SPANS,),
                 )
             )
         return Result(
             findings=tuple(findings),
             activated=bool(occurrences),
             activators=(step,),
-            absences=(step, rows),
+            absences=(step, _SPANS),
             evidence=(*flow.some(self.step), *(flow.evidence("database", Observation(row=s)) for s in heard[:3])),
         )
 
@@ -147,7 +151,7 @@ class NoWrites(Rule):
                 why=why,
                 settled_by="the whole statement (db.query.text)",
                 evidence=evidence,
-                absences=(Absence(spans=True),),
+                absences=(_SPANS,),
             )
         ]
 
@@ -228,7 +232,7 @@ class Table:
         return ""
 
 
-def _subtree(o: Observation, below: dict[tuple[str, str], list[Span]]) -> Iterator[Span]:
+def _subtree(o: Observation, below: Below) -> Iterator[Span]:
     """Every span below an observation's own, each once."""
     assert isinstance(o.row, Span), "that the step is no record was checked when the shape was loaded"
     seen, todo = {o.row.id}, [o.row]
@@ -256,8 +260,8 @@ def _written(span: Span) -> tuple[tuple[Table, ...], str | None]:
     text = first(span.attributes, STATEMENT)
     if isinstance(text, str):
         return written_by(text, DIALECTS.get(system))
-    operation = str(first(span.attributes, DB_OPERATION) or span.name).split()[0:1]
-    if operation and operation[0].lower() in READING and text is None:
+    words = str(first(span.attributes, DB_OPERATION) or span.name).lower().split()
+    if text is None and words and words[0] in READING:
         return (), None
     table = first(span.attributes, DB_TABLE)
     if isinstance(table, str):  # it may be what it reads, too: then nobody is wronged by a doubt
@@ -290,13 +294,10 @@ def _parse(text: str, dialect: str | None) -> Iterable["exp.Expr"]:
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it can't parse is said here, in a finding
     text = re.sub(r"^\s*REPLACE\s+INTO\b", "INSERT INTO", text, flags=re.IGNORECASE)
     text = _TURN.sub("COMMIT", text)
-    try:
-        return [one for one in sqlglot.parse(text, read=dialect) if one is not None]
-    except SqlglotError as error:
-        plain = _PLACEHOLDER.sub("?", text)
-        if plain == text:
-            raise ValueError(str(error)) from error
-        return _parse(plain, dialect)
+    for given in dict.fromkeys((text, _PLACEHOLDER.sub("?", text))):  # what looks like a placeholder may be SQL
+        with suppress(SqlglotError):
+            return [one for one in sqlglot.parse(given, read=dialect) if one is not None]
+    raise ValueError("it can't be parsed")
 
 
 def _tables(statement: "exp.Expr") -> tuple[list[Table], str | None]:

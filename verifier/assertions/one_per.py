@@ -105,8 +105,9 @@ class OnePer(RunRule):
             if doubt is None and entry.value is not None:
                 different.setdefault(entry.value, entry)
         shown = list(different.values())
-        if all(not e.weak for e in shown[: self.at_most + 1]):  # what is no guess stands first, and is enough
-            shown = [e for e in shown if not e.weak]
+        no_guess = [e for e in shown if not e.weak]
+        if len(no_guess) > self.at_most:  # they are enough
+            shown = no_guess
         if not shown:
             shown = [e for e, doubt in mine if doubt is None]
         evidence = tuple(e.evidence for e in sorted(shown, key=lambda e: (e.evidence.of.first_ns, e.evidence.of.id)))

@@ -60,7 +60,7 @@ class Propagates(Rule):
             return []
         start, old = self._origin(flow, [self._origin(flow, group) for group in by_value.values()])
         out: list[Finding] = []
-        for value, group in sorted(by_value.items(), key=lambda item: self._time(item[1])):
+        for value, group in by_value.items():
             if value == canonical(old):
                 continue
             row, new = self._origin(flow, group)
@@ -91,7 +91,7 @@ class Propagates(Rule):
             if allowed and canonical(carrier[1]) not in allowed:
                 bad.setdefault(canonical(carrier[1]), []).append(carrier)
         out: list[Finding] = []
-        for _, group in sorted(bad.items(), key=lambda item: self._time(item[1])):
+        for group in bad.values():
             row, value = self._origin(flow, group)
             out.append(
                 Mismatch(
@@ -116,7 +116,7 @@ class Propagates(Rule):
         if seen.state == "known" and not bare:
             return []
         evidence = flow.evidence(step, occurrence)
-        dropped = isinstance(row, Span) and row.dropped_attributes > 0
+        dropped = isinstance(row, Span) and bool(row.dropped_attributes)
         silent = seen.state == "unreadable" or seen.rows == (row,)
         if (bare and dropped) or (not bare and silent and not isinstance(row, Record)):
             return [
@@ -153,10 +153,6 @@ class Propagates(Rule):
         """The first of the group that went over a topic."""
         rows = sorted((row for row, _ in group if _topic(row)), key=lambda r: Observation(row=r).first_ns)
         return rows[0] if rows else None
-
-    @staticmethod
-    def _time(group: Sequence[Carrier]) -> tuple[int, tuple[str, ...]]:
-        return min((Observation(row=row).first_ns, Observation(row=row).id) for row, _ in group)
 
     def _step(self, flow: BoundFlow, row: Row) -> str | None:
         for step in (*self.through, *flow.occurrences):

@@ -22,6 +22,8 @@ _SHOWN: Mapping[str, Any] = {  # of the examples
     "steps": {"move": Step(event="move"), "failed": Step(span="failed"), "retried": Step(span="retried")},
     "machines": {"door": Machine(moves_by=_BY, initial="new", moves={"new": ("open",), "open": ("new", "done")})},
 }
+MOST_SHOWN = 8
+"""So many moves stand in a finding, and the two that decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,12 @@ class Unchanged(Rule):
         changed = [(a, b) for a, b in outcomes if a is not None and b is not None and a.source != b.target]
         if not changed:
             return []
+        a, b = changed[0]
         end = min((end for end, _ in following), key=lambda p: flow.clocks.when(At(of=p.of.of, edge=p.edge)).hi)
         until = flow.clocks.when(At(of=end.of.of, edge=end.edge)).hi
         shown = (
             flow.evidence(begin.of.step, begin.of),
-            *(flow.evidence(f"{m.source} -> {m.target}", m.of) for m in moves[:8]),
+            *(flow.evidence(f"{m.source} -> {m.target}", m.of) for m in moves if m in (a, b, *moves[:MOST_SHOWN])),
             flow.evidence(end.of.step, end.of),
         )
         absences = (
@@ -115,9 +118,6 @@ class Unchanged(Rule):
         )
         if len(changed) < len(outcomes):
             return [self._untold(flow, begin, following, moves, shown, absences)]
-        a, b = changed[0]
-        assert a is not None
-        assert b is not None
         doubt = begin.of.doubt or end.of.doubt
         return [
             Mismatch(
