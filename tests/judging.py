@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from verifier.assertions import Example, kinds
-from verifier.clock import UNCERTAINTY_NS, Interval, jumps_of
+from verifier.clock import UNCERTAINTY_NS, Interval
 from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
 from verifier.engine.judge import Outcome, Setting, judge
 from verifier.engine.plan import plan
 from verifier.flows import Flow, Member, sort_key
+from verifier.jumps import jumps_of
 from verifier.run import Expected, check, parse_at
 from verifier.shape import (
     Correlation,

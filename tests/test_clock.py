@@ -5,8 +5,9 @@ from typing import Literal
 import pytest
 
 from verifier.binding import BoundFlow, Occurrence, PointOf
-from verifier.clock import INFINITY_NS, At, Clocks, Interval, Jump, jumps_of
+from verifier.clock import INFINITY_NS, At, Clocks, Interval, Jump
 from verifier.flows import Flow
+from verifier.jumps import jumps_of
 from verifier.shape import AttributeName, Correlation, Shape, duration_ns
 from verifier.sketch import ORIGIN_NS, parse
 from verifier.spans import Observation

@@ -35,6 +35,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
             "crossing",
             "shares",
             "clock",
+            "jumps",
             "diagnosis",
             "findings",
             "verdict",

@@ -12,7 +12,7 @@ from dataclasses import replace
 from os import PathLike, fspath
 from typing import BinaryIO
 
-from verifier.clock import UNCERTAINTY_NS, jumps_of
+from verifier.clock import UNCERTAINTY_NS
 from verifier.engine.across import Across
 from verifier.engine.complete import Assume, Sight, odd_times, parse_assume, sampled, silent_gaps
 from verifier.engine.diagnose import Case, diagnosed
@@ -21,6 +21,7 @@ from verifier.engine.plan import Plan, groups, names_of, plan
 from verifier.engine.remarks import absent, cycles, endless, hidden, known_key, unheard, unjudged, untold
 from verifier.errors import SpecError, UsageError
 from verifier.flows import Flow, Gathering, gather
+from verifier.jumps import jumps_of
 from verifier.options import Expected, parse_at, parse_duration, parse_expect, parse_jump, parse_outages
 from verifier.shape import Shape, duration_ns
 from verifier.sources import merge as merge_readings

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from tests.laws.made import outcome, rows_of, rules, shape_of, sketches
 from verifier.assertions import kinds
-from verifier.clock import jumps_of
 from verifier.diagnosis import Edit
 from verifier.engine.complete import Sight
 from verifier.engine.diagnose import Budget, Case, diagnose, same
@@ -19,6 +18,7 @@ from verifier.engine.diagnose.witness import witness_of
 from verifier.engine.judge import Setting
 from verifier.engine.plan import plan
 from verifier.flows import Flow, Member, Row, sort_key
+from verifier.jumps import jumps_of
 from verifier.shape import Rule, RunRule, duration_ns
 from verifier.sketch import ORIGIN_NS
 from verifier.spans import Observation, Record, Span

@@ -9,11 +9,11 @@ import pytest
 from tests.laws.made import rows_of
 from verifier.assertions import kinds
 from verifier.binding import BoundFlow
-from verifier.clock import jumps_of
 from verifier.engine.complete import Sight, parse_assume
 from verifier.engine.judge import Outcome, Setting, as_of, judge
 from verifier.engine.plan import plan
 from verifier.flows import Flow, Member, sort_key
+from verifier.jumps import jumps_of
 from verifier.shape import (
     AttributeName,
     Condition,

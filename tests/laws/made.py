@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from verifier.assertions import kinds
 from verifier.assertions.no_errors import Allow
 from verifier.assertions.sequence import Hop
-from verifier.clock import Clocks, jumps_of
+from verifier.clock import Clocks
 from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
 from verifier.engine.judge import Outcome, Setting, judge
 from verifier.engine.plan import plan
 from verifier.flows import Flow, Member, Row, sort_key
+from verifier.jumps import jumps_of
 from verifier.shape import (
     AttributeName,
     Condition,
