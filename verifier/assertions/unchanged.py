@@ -7,6 +7,7 @@ a move can't be read.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, ClassVar
 
 from verifier.assertions import Example, assertion
@@ -161,17 +162,20 @@ class Unchanged(Rule):
         absences: tuple[Absence, ...],
     ) -> Finding:
         """Why it can't be told which moves lie between the points, or which of them is the first or the last."""
+        end = following[0][0]
         ends: list[tuple[str, str, Order]] = [(self.from_, self.to, order) for _, order in following]
+        unsure: list[tuple[str, str, Order]] = []
         for m in (m for m in moves if not m.surely):
             begun = flow.before(begin, PointOf(m.of))
+            ended = m.order or flow.before(PointOf(m.of), end)
             name = f"{m.source} -> {m.target}"
-            ends.append((self.from_, name, begun) if begun.answer == "unknown" else (name, self.to, m.order or begun))
-        for i, a in enumerate(moves):
-            for b in moves[i + 1 :]:
-                order = flow.before(PointOf(a.of), PointOf(b.of))
-                ends.append((f"{a.source} -> {a.target}", f"{b.source} -> {b.target}", order))
-        first, then, why = next((e for e in ends if e[2].answer == "unknown"), ends[0])
-        end = following[0][0]
+            unsure.append((self.from_, name, begun) if begun.answer == "unknown" else (name, self.to, ended))
+        ends += unsure
+        for a, b in combinations(moves, 2):
+            order = flow.before(PointOf(a.of), PointOf(b.of))
+            ends.append((f"{a.source} -> {a.target}", f"{b.source} -> {b.target}", order))
+        # where every order is known, it is a move that perhaps doesn't count
+        first, then, why = [*(e for e in ends if e[2].answer == "unknown"), *unsure][0]
         return Misordered(
             step=flow.shape.machines[self.machine].moves_by.step,
             service=end.of.of.row.service,
