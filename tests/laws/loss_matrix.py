@@ -148,7 +148,15 @@ def batches(cases: Sequence[Case] = CASES) -> Iterator[Batch]:
                 yield Batch(case=case, key=key, good=verdict == "satisfied", records=records)
 
 
-def _judged(case: Case, mutation: Mutation | None, *, records: bool, premise: str, key: str | None = None) -> Report:
+def _judged(
+    case: Case,
+    mutation: Mutation | None,
+    *,
+    records: bool,
+    premise: str,
+    key: str | None = None,
+    explained: int = 0,
+) -> Report:
     evidence = _evidence(case.capture) if key is None else _company(case.capture, key)
     spans, published = evidence.spans, evidence.records
     losses = evidence.losses
@@ -163,7 +171,7 @@ def _judged(case: Case, mutation: Mutation | None, *, records: bool, premise: st
         assume=premise,
         at=case.at,
         params=dict(case.params),
-        max_explained=0,  # verdicts alone count here
+        max_explained=explained,  # 0: verdicts alone count here
     )
 
 
