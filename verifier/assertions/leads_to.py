@@ -93,7 +93,7 @@ class LeadsTo(Rule):
                 absences=absences,
                 certain=doubt is None,
                 doubt=doubt,
-                anomaly=None if early else "late response",
+                anomaly="premature start" if early else "late response",
             )
             return [finding]
         return [
@@ -174,6 +174,7 @@ class LeadsTo(Rule):
                 evidence=evidence,
                 absences=absences,
                 certain=False,
+                anomaly="premature start" if early else "late response",
             )
         return Misordered(
             step=then,
@@ -184,6 +185,7 @@ class LeadsTo(Rule):
             evidence=evidence,
             absences=absences,
             certain=False,
+            anomaly="lost event",
         )
 
     examples: ClassVar = (

@@ -252,6 +252,7 @@ class Sequence(Rule):
                 evidence=evidence,
                 absences=absences,
                 certain=False,
+                anomaly="premature start",
             )
         return Late(
             step=then,
@@ -265,6 +266,7 @@ class Sequence(Rule):
             evidence=evidence,
             absences=absences,
             certain=False,
+            anomaly="late response",
         )
 
     examples: ClassVar = (
