@@ -17,6 +17,7 @@ import click
 import yaml
 
 from verifier import shapeview
+from verifier.anomalies import ANOMALIES, weaker
 from verifier.assertions import Example, kinds
 from verifier.cli import cli
 from verifier.reports.json import schema as report_schema
@@ -250,6 +251,16 @@ def report_page() -> str:
             kind += "" if field in part["required"] else " (may be missing)"
             lines.append(f"| `{field}` | {kind} | {said['description']} |")
         lines.append("")
+    lines += [
+        "## anomalies",
+        "",
+        "The names of what goes wrong. Whatever has a name has the weaker ones too, which say less. An inconclusive",
+        "finding carries the name that it would have if it were so.",
+        "",
+        "| name | says | weaker names that follow |",
+        "| --- | --- | --- |",
+        *(f"| {name} | {one.says} | {', '.join(weaker(name)) or '–'} |" for name, one in ANOMALIES.items()),
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -37,6 +37,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
             "clock",
             "jumps",
             "diagnosis",
+            "anomalies",
             "findings",
             "verdict",
             "sketch",

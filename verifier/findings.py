@@ -47,7 +47,7 @@ class Finding:
     """One place where a rule is broken, unproven or not yet due.
 
     `certain` False: what was seen fits a kept rule as well as a broken one; `doubt` says why. It is true only if the
-    `absences` are. `anomaly` is its name in the literature of failures.
+    `absences` are. `anomaly` is its name in the literature of failures, one of `verifier.anomalies`.
     """
 
     word: ClassVar[str] = "finding"
@@ -212,6 +212,7 @@ class Unreadable(Finding):
     why: str = ""
     settled_by: str | None = None
     certain: bool = False
+    anomaly: str | None = "unproven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +221,7 @@ class Unproven(Finding):
 
     word: ClassVar[str] = "unproven"
     activated: bool = True
+    anomaly: str | None = "unproven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

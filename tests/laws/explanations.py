@@ -74,13 +74,13 @@ class Tally:
             self.misses[key] += said
 
 
-def batches(most: int) -> list[matrix.Batch]:
-    """The first good batches of each capture that has any, with records."""
+def batches(most: int, after: int = 0) -> list[matrix.Batch]:
+    """The first good batches of each capture that has any, with records; `after` so many, to see others."""
     found: dict[str, list[matrix.Batch]] = defaultdict(list)
     for batch in matrix.batches():
         if batch.good and batch.records and batch.case.capture in CAPTURES:
             found[batch.case.capture].append(batch)
-    return [b for capture in CAPTURES for b in found[capture][:most]]
+    return [b for capture in CAPTURES for b in found[capture][after : after + most]]
 
 
 def explained(batch: matrix.Batch, kinds: Sequence[str], every: int = 1) -> Tally:
@@ -94,12 +94,13 @@ def explained(batch: matrix.Batch, kinds: Sequence[str], every: int = 1) -> Tall
         if (kinds and mutation.kind not in kinds) or seen[mutation.kind] % every:
             continue
         tally.mutants += 1
-        report = matrix._judged(here, mutation, records=True, premise="complete", key=batch.key, told=1)
-        flow = next((f for f in report.flows if f.key == batch.key), None)
-        if flow is None or str(flow.verdict) != "violated":
+        report = matrix._judged(here, mutation, records=True, premise="complete", key=batch.key, explained=1)
+        flow = next((f for f in report.flows if f.key == batch.key and str(f.verdict) == "violated"), None)
+        if flow is None:
             continue
+        assert flow.diagnosis is not None, "a violated flow is to be explained"
         tally.violated[mutation.kind] += 1
-        causes = flow.diagnosis.causes if flow.diagnosis is not None else ()
+        causes = flow.diagnosis.causes
         first = causes[0] if causes else None
         lost = _lost(batch, mutation, steps)
         if first is not None and own(mutation, first, lost):
@@ -166,6 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--batches", type=int, default=1, help="good batches of each capture")
+    parser.add_argument("--after", type=int, default=0, help="leave out so many good batches of each capture")
     parser.add_argument("--kind", action="append", default=[], help="only mutations of this kind")
     parser.add_argument("--every", type=int, default=1, help="only every n-th mutation of each kind")
     parser.add_argument("--misses", type=int, default=12, help="how many misses to print")
@@ -173,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     begun = time.monotonic()
     total = Tally()
-    work = [(b, tuple(options.kind), options.every) for b in batches(options.batches)]
+    work = [(b, tuple(options.kind), options.every) for b in batches(options.batches, options.after)]
     with multiprocessing.Pool(options.processes) as pool:
         for tally in pool.imap(_one, work):
             total.add(tally)

@@ -149,7 +149,13 @@ def batches(cases: Sequence[Case] = CASES) -> Iterator[Batch]:
 
 
 def _judged(
-    case: Case, mutation: Mutation | None, *, records: bool, premise: str, key: str | None = None, told: int = 0
+    case: Case,
+    mutation: Mutation | None,
+    *,
+    records: bool,
+    premise: str,
+    key: str | None = None,
+    explained: int = 0,
 ) -> Report:
     evidence = _evidence(case.capture) if key is None else _company(case.capture, key)
     spans, published = evidence.spans, evidence.records
@@ -165,7 +171,7 @@ def _judged(
         assume=premise,
         at=case.at,
         params=dict(case.params),
-        max_explained=told,  # verdicts alone count here, so none is
+        max_explained=explained,  # 0: verdicts alone count here
     )
 
 

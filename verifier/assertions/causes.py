@@ -88,7 +88,7 @@ class Causes(Rule):
             absences=(rows,) if by_message or not certain else (),
             certain=certain,
             doubt=None if certain or how != "skipped" else f"which observation is {paths.steps[lacks]} can't be told",
-            anomaly="context lost",
+            anomaly="orphan" if how == "orphan" else "context lost",
         )
 
     examples: ClassVar = (

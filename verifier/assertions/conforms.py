@@ -130,6 +130,7 @@ class Conforms(Rule):
                 flow.evidence(f"{b.source} -> {b.target}", b.of),
             ),
             certain=False,
+            anomaly="illegal transition",
         )
 
     def _walk(self, flow: BoundFlow, machine: Machine, moves: Sequence[Move]) -> list[Finding]:

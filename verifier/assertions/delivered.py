@@ -168,6 +168,7 @@ class Delivered(Rule):
             evidence=evidence,
             absences=absences,
             certain=False,
+            anomaly="lost event",
         )
 
     examples: ClassVar = (

@@ -94,7 +94,7 @@ class Has(Rule):
                         seen=seen.value,
                         expected=said(condition),
                         evidence=evidence,
-                        anomaly="wrong branch" if conditions is not self.where else None,
+                        anomaly="wrong branch" if conditions is not self.where else "wrong value",
                     )
                 )
         return (False if False in truths else None if None in truths else True), findings

@@ -94,7 +94,7 @@ class LeadsTo(Rule):
                 absences=absences,
                 certain=doubt is None,
                 doubt=doubt,
-                anomaly=None if early else "late response",
+                anomaly="premature start" if early else "late response",
             )
             return [finding]
         return [
@@ -180,6 +180,7 @@ class LeadsTo(Rule):
                 evidence=evidence,
                 absences=absences,
                 certain=False,
+                anomaly="premature start" if early else "late response",
             )
         return Misordered(
             step=then,
@@ -190,6 +191,7 @@ class LeadsTo(Rule):
             evidence=evidence,
             absences=absences,
             certain=False,
+            anomaly="lost event",
         )
 
     examples: ClassVar = (

@@ -32,7 +32,7 @@ class Never(Rule):
                     after=self.after,
                     before=self.before,
                     evidence=(flow.evidence(self.step, occurrence),),
-                    anomaly="state regression" if self.after else None,
+                    anomaly="state regression" if self.after else "premature start" if self.before else "wrong branch",
                 )
                 for occurrence in flow.occurrences[self.step]
             ),

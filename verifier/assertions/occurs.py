@@ -77,7 +77,7 @@ class Occurs(Rule):
                     wanted=wanted,
                     group=group,
                     evidence=evidence,
-                    anomaly="duplicate effect" if most else None,
+                    anomaly="duplicate effect" if most else "wrong branch",
                 )
             ]
         if high < least:

@@ -81,6 +81,7 @@ class Precedes(Rule):
                     evidence=evidence,
                     certain=False,
                     doubt=None if unknown else doubt,
+                    anomaly="premature start",
                 )
             ]
         if not orders:

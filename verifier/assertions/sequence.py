@@ -274,6 +274,7 @@ class Sequence(Rule):
                 evidence=evidence,
                 absences=absences,
                 certain=False,
+                anomaly="premature start",
             )
         return Late(
             step=then,
@@ -287,6 +288,7 @@ class Sequence(Rule):
             evidence=evidence,
             absences=absences,
             certain=False,
+            anomaly="late response",
         )
 
     examples: ClassVar = (

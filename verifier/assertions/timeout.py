@@ -52,6 +52,7 @@ class Timeout(Rule):
                     order=flow.before(firsts[0], firsts[1]),
                     evidence=tuple(e for f in worst for e in f.evidence),
                     certain=False,
+                    anomaly="unproven",
                 ),
             )
         ends = flow.points(self.then)
@@ -170,6 +171,7 @@ class Timeout(Rule):
                         order=order,
                         evidence=evidence,
                         certain=False,
+                        anomaly="premature timeout",
                     )
                 ]
         return []

@@ -186,6 +186,7 @@ class Unchanged(Rule):
             absences=absences,
             certain=False,
             doubt=None if why.answer == "unknown" else next((m.of.doubt for m in moves if m.of.doubt), None),
+            anomaly="state leak on failure",
         )
 
     examples: ClassVar = (

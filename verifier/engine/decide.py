@@ -211,6 +211,7 @@ def unread(flow: BoundFlow, maybe: Maybe) -> Finding:
             order=maybe.order,
             evidence=evidence,
             certain=False,
+            anomaly="unproven",
         )
     return Unreadable(
         step=maybe.step,

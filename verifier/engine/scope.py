@@ -192,6 +192,7 @@ def _unordered(flow: BoundFlow, first: str, last: str, p: PointOf, unsure: tuple
         order=order,
         evidence=(flow.evidence(p.of.step, p.of), flow.evidence(q.of.step, q.of)),
         certain=False,
+        anomaly="unproven",
     )
 
 

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any, TextIO
 
 from verifier import wording
+from verifier.anomalies import weaker
 from verifier.clock import INFINITY_NS
 from verifier.diagnosis import Cause, Diagnosis, Repair
 from verifier.flows import Row
@@ -213,6 +214,7 @@ def _finding(judged: Judged) -> Json:
         "let": wording.let(finding),
         "then": wording.then(finding),
         "however": wording.however(judged),
+        **({"weaker": list(names)} if (names := weaker(finding.anomaly)) else {}),
         **_witness(judged),
     }
 

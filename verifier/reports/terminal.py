@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from verifier import wording
+from verifier.anomalies import doubts
 from verifier.reports import Look
 from verifier.verdict import WORST_FIRST, AssertionVerdict, FlowVerdict, Judged, Report, Verdict
 from verifier.wording import Row, clean, count, layout, moment, wrap
@@ -312,7 +313,8 @@ def _worst(flow: FlowVerdict) -> str:
     if flow.verdict is Verdict.PENDING:
         return f"{rules[0].id}: not yet due{more}"
     finding = next(j.finding for j in rules[0].findings if j.verdict is flow.verdict)
-    perhaps = "perhaps " if finding.anomaly and flow.verdict is Verdict.INCONCLUSIVE else ""
+    unsure = flow.verdict is Verdict.INCONCLUSIVE and finding.anomaly and not doubts(finding.anomaly)
+    perhaps = "perhaps " if unsure else ""
     return f"{rules[0].id}: {perhaps}{finding.anomaly or finding.word}{more}"
 
 
