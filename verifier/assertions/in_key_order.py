@@ -67,7 +67,7 @@ class InKeyOrder(Rule):
         produced, blind_produced = self._told(flow, self.produced)
         consumed, blind_consumed = self._told(flow, self.consumed)
         by_key: dict[str, list[_Message]] = {}
-        for (key, name), of in sorted(produced.items(), key=lambda item: _time(item[1])):
+        for (key, name), of in produced.items():
             if (key, name) in consumed:
                 by_key.setdefault(key, []).append(_Message(name=name, produced=of, consumed=consumed[key, name]))
         findings = [f for messages in by_key.values() for f in self._ordered(flow, messages)]
@@ -84,7 +84,7 @@ class InKeyOrder(Rule):
         )
 
     def _told(self, flow: BoundFlow, step: str) -> tuple[Told, list[Finding]]:
-        """The messages that the step speaks of, and a finding for each observation that doesn't say which."""
+        """The messages that the step speaks of, by time, and a finding for each observation that doesn't say which."""
         found: dict[tuple[str, str], list[Observation]] = {}
         blind: list[Finding] = []
         every = sorted((o for x in flow.occurrences[step] for o in x.all), key=lambda o: (o.first_ns, o.id))
@@ -215,7 +215,3 @@ def _consumed(flow: BoundFlow, a: _Message, b: _Message) -> Order:
 
 def _latest(flow: BoundFlow, of: Occurrence) -> int:
     return min(flow.clocks.when(At(of=o)).hi for o in of.all)
-
-
-def _time(of: Occurrence) -> tuple[int, tuple[str, ...]]:
-    return of.of.first_ns, of.of.id
