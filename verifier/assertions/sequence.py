@@ -114,12 +114,12 @@ class Sequence(Rule):
     def _perhaps_one(
         self, points: list[tuple[PointOf, ...]], reached: list[dict[int, tuple[bool, int]]], i: int, k: int, j: int
     ) -> bool:
-        """Whether the k-th occurrence of step i may be a repetition of one that stands earlier in the chain."""
-        names = self.step_names()
-        for n in (n for n in range(i) if names[n] == names[i]):
-            before = (points[n][j],) if n == i - 1 else tuple(points[n][m] for m in reached[n])
-            if any(p.of.of.id != points[i][k].of.of.id and (p.of.doubt or points[i][k].of.doubt) for p in before):
+        """Whether the k-th occurrence of step i may be a repetition of one that stands in the chain up to j."""
+        names, this = self.step_names(), points[i][k].of
+        for n in reversed(range(i)):
+            if names[n] == names[i] and (this.doubt or points[n][j].of.doubt):
                 return True
+            j = reached[n][j][1]
         return False
 
     @staticmethod
