@@ -221,7 +221,7 @@ class Sequence(Rule):
             # nothing gives these time to come: even if this one does, there is no chain
             behind = {p: self._not_just_now(points, n, until - slack, p) for p, at in due.items() if at > until}
             if any(not steps for steps in behind.values()):
-                absences.append(Absence(steps=(name,), until_ns=max(due.values())))
+                absences.append(Absence(steps=(name,), until_ns=max(due.values()), but_maybes=True))
             absences += [Absence(steps=steps, since_ns=until - slack) for steps in sorted({*behind.values()}) if steps]
             if steps := self._not_just_now(points, n, until - slack):
                 absences.append(Absence(steps=steps, since_ns=until - slack))
