@@ -28,7 +28,7 @@ from verifier import assertions
 from verifier.shape import Rule
 
 REASONS = Path(__file__).with_name("survivors.yaml")
-MOST_SECONDS = 20
+MOST_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
