@@ -28,7 +28,7 @@ from verifier import assertions
 from verifier.shape import Rule
 
 REASONS = Path(__file__).with_name("survivors.yaml")
-MOST_SECONDS = 20
+MOST_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = given.kinds or sorted(assertions.kinds())
     unexplained, lived = 0, set()
     print(
-        f"{'kind':14}{'mutants':>9}{'by flows':>10}{'random':>8}{'findings':>10}"
+        f"{'kind':14}{'mutants':>9}{'by flows':>10}{'hang':>6}{'random':>8}{'findings':>10}"
         f"{'lived':>7}{'reasons':>9}{'(words)':>10}"
     )
     for kind in wanted:
@@ -65,10 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         told = [m for m in survivors if m.name in reasons]
         lived |= {m.name for m in survivors}
         unexplained += len(survivors) - len(told)
-        flows, by_chance, findings, words = (len(tally.those(n)) for n in list(Notice)[:-1])
+        flows, hang, by_chance, findings, words = (len(tally.those(n)) for n in list(Notice)[:-1])
         counted = len(tally.noticed) - words
         print(
-            f"{kind:14}{counted:>9}{flows:>10}{by_chance:>8}{findings:>10}{len(survivors):>7}{len(told):>9}{words:>10}",
+            f"{kind:14}{counted:>9}{flows:>10}{hang:>6}{by_chance:>8}{findings:>10}"
+            f"{len(survivors):>7}{len(told):>9}{words:>10}",
             flush=True,
         )
         if given.words:
@@ -112,7 +113,7 @@ def _noticed(mutant: Mutant, of: Trials) -> Notice:
     """How the mutant is noticed; judged in a child process, whose exit code says it."""
     child = os.fork()
     if child == 0:
-        signal.alarm(MOST_SECONDS)  # its signal ends the process
+        signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)  # of its own work, however busy the machine is; ends it
         code = Notice.FLOWS
         try:
             sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
@@ -122,7 +123,7 @@ def _noticed(mutant: Mutant, of: Trials) -> Notice:
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)
-    return Notice(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else Notice.FLOWS
+    return Notice(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else Notice.HANG
 
 
 def _loaded(mutant: Mutant) -> type[Rule]:

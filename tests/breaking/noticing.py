@@ -51,10 +51,11 @@ class Notice(IntEnum):
     """How a fault is noticed, the surest first."""
 
     FLOWS = 0
-    RANDOM = 1
-    FINDINGS = 2
-    WORDS = 3
-    NOTHING = 4
+    HANG = 1
+    RANDOM = 2
+    FINDINGS = 3
+    WORDS = 4
+    NOTHING = 5
 
 
 NO_FLOW = AssertionVerdict(id="", kind="", at=None, verdict=Verdict.INCONCLUSIVE)

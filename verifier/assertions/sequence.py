@@ -74,10 +74,9 @@ class Sequence(Rule):
                 return Result(findings=(self._broken(flow, points, reached, i),))
             reached.append(layer)
         chain = self._chain(reached)
-        evidence = tuple(flow.evidence(names[i], points[i][k].of) for i, k in enumerate(chain))
         if reached[-1][chain[-1]][0]:
-            return Result(evidence=evidence)
-        return Result(findings=(self._unsure(flow, points, reached, chain),), evidence=evidence)
+            return Result(evidence=tuple(flow.evidence(names[i], points[i][k].of) for i, k in enumerate(chain)))
+        return Result(findings=(self._unsure(flow, points, reached, chain),))
 
     def _hops(self) -> tuple[tuple[StepName, Hop | None], ...]:
         out: list[tuple[StepName, Hop | None]] = []
@@ -114,12 +113,12 @@ class Sequence(Rule):
     def _perhaps_one(
         self, points: list[tuple[PointOf, ...]], reached: list[dict[int, tuple[bool, int]]], i: int, k: int, j: int
     ) -> bool:
-        """Whether the k-th occurrence of step i may be a repetition of one that stands earlier in the chain."""
-        names = self.step_names()
-        for n in (n for n in range(i) if names[n] == names[i]):
-            before = (points[n][j],) if n == i - 1 else tuple(points[n][m] for m in reached[n])
-            if any(p.of.of.id != points[i][k].of.of.id and (p.of.doubt or points[i][k].of.doubt) for p in before):
+        """Whether the k-th occurrence of step i may be a repetition of one that stands in the chain up to j."""
+        names, this = self.step_names(), points[i][k].of
+        for n in reversed(range(i)):
+            if names[n] == names[i] and (this.doubt or points[n][j].of.doubt):
                 return True
+            j = reached[n][j][1]
         return False
 
     @staticmethod
@@ -219,24 +218,23 @@ class Sequence(Rule):
             before = [points[n - 1][j] for j in reached[n - 1]]
             due = {p.of.of.id: flow.due_ns(p, limit, (name,), business=business) for p in before}
             # nothing gives these time to come: even if this one does, there is no chain
-            behind = {p: self._not_just_now(points, n, until - slack, p) for p, at in due.items() if at > until}
-            if any(not steps for steps in behind.values()):
-                absences.append(Absence(steps=(name,), until_ns=max(due.values())))
-            absences += [Absence(steps=steps, since_ns=until - slack) for steps in sorted({*behind.values()}) if steps]
-            if steps := self._not_just_now(points, n, until - slack):
-                absences.append(Absence(steps=steps, since_ns=until - slack))
-            else:  # overdue, unless one that it may follow was not seen
+            behind = {self._not_just_now(points, n, until - slack, p) for p, at in due.items() if at > until}
+            if () in behind:  # what may be one already is asked about below, if it came late enough to matter
+                absences.append(Absence(steps=(name,), until_ns=max(due.values()), but_maybes=True))
+            whatever = self._not_just_now(points, n, until - slack)
+            absences += [Absence(steps=s, since_ns=until - slack) for s in sorted(behind | {whatever}) if s]
+            if not whatever:  # overdue, unless one that it may follow was not seen
                 absences.append(Absence(steps=names[n - 1 : n], since_ns=until - limit - slack))
-                absences += [Absence(steps=names[: n - 1])] if n > 1 else []
+                absences.append(Absence(steps=names[: n - 1]))
         return tuple(absences)
 
     def _not_just_now(
         self, points: list[tuple[PointOf, ...]], n: int, since_ns: int, but: tuple[str, ...] | None = None
     ) -> tuple[StepName, ...]:
-        """The steps from the n-th on that nothing gives time to come, and that were not seen a moment ago either."""
+        """The steps after the n-th that nothing gives time to come, and that were not seen a moment ago either."""
         return tuple(
             name
-            for (name, hop), seen in zip(self._hops()[n:], points[n:], strict=True)
+            for (name, hop), seen in zip(self._hops()[n + 1 :], points[n + 1 :], strict=True)
             if hop is None and not any(p.of.of.first_ns > since_ns and p.of.of.id != but for p in seen)
         )
 
@@ -248,7 +246,7 @@ class Sequence(Rule):
         chain: list[int],
     ) -> Finding:
         hops = self._hops()
-        i = next(n for n, k in enumerate(chain) if not reached[n][k][0])
+        i = next(n for n in range(1, len(chain)) if not reached[n][chain[n]][0])
         absences = self._awaited(flow, points, reached, i)
         first, then, hop = hops[i - 1][0], hops[i][0], hops[i][1]
         a, b = points[i - 1][chain[i - 1]], points[i][chain[i]]
