@@ -61,23 +61,22 @@ class Sequence(Rule):
     def check(self, flow: BoundFlow) -> Result:
         hops = self._hops()
         names = tuple(name for name, _ in hops)
-        # for each step: the occurrences that end a chain, with the one before them, sure chains first
+        # for each step: the occurrences that end a chain, whether surely, and the one before them
         reached: list[dict[int, tuple[bool, int]]] = []
         points = [_points(flow, name, once=names.count(name) > 1) for name in names]
         for i in range(len(hops)):
             layer: dict[int, tuple[bool, int]] = {}
             for k in range(len(points[i])):
-                best = (True, -1) if i == 0 else self._best(flow, points, reached, i, k, hops[i][1])
+                best = (True, k) if i == 0 else self._best(flow, points, reached, i, k, hops[i][1])
                 if best is not None:
                     layer[k] = best
             if not layer:
                 return Result(findings=(self._broken(flow, points, reached, i),))
             reached.append(layer)
         chain = self._chain(reached)
-        evidence = tuple(flow.evidence(names[i], points[i][k].of) for i, k in enumerate(chain))
         if reached[-1][chain[-1]][0]:
-            return Result(evidence=evidence)
-        return Result(findings=(self._unsure(flow, points, reached, chain),), evidence=evidence)
+            return Result(evidence=tuple(flow.evidence(names[i], points[i][k].of) for i, k in enumerate(chain)))
+        return Result(findings=(self._unsure(flow, points, reached, chain),))
 
     def _hops(self) -> tuple[tuple[StepName, Hop | None], ...]:
         out: list[tuple[StepName, Hop | None]] = []
@@ -126,10 +125,9 @@ class Sequence(Rule):
     def _chain(reached: list[dict[int, tuple[bool, int]]]) -> list[int]:
         k = min(reached[-1], key=lambda n: (not reached[-1][n][0], n))
         chain = [k]
-        for layer in reversed(reached):
+        for layer in reversed(reached[1:]):
             k = layer[k][1]
-            if k >= 0:
-                chain.append(k)
+            chain.append(k)
         return chain[::-1]
 
     def _broken(
@@ -148,37 +146,36 @@ class Sequence(Rule):
         last = points[i - 1][min(reached[i - 1])] if i else None
         evidence = (flow.evidence(names[i - 1], last.of),) if last is not None else ()
         limit = flow.duration(hop.within) if hop is not None else None
-        late: list[tuple[PointOf, _Edge]] = []
-        if last is not None:
-            edges = [(p, _edge(flow, last, p, hop)) for p in points[i] if p.of.of.id != last.of.of.id]
-            late = [(p, e) for p, e in edges if e.took is not None]  # only an edge in order was measured
-            if late and limit is not None:
-                p, edge = late[0]
-                assert edge.took is not None
-                return Late(
-                    step=name,
-                    service=service,
-                    first=names[i - 1],
-                    then=name,
-                    took=edge.took,
-                    limit_ns=limit,
-                    jumped=flow.jumped(last, p) if hop is not None and hop.clock == "business" else None,
-                    evidence=(*evidence, flow.evidence(name, p.of)),
-                    absences=absences,
-                    anomaly="late response",
-                )
-            if edges:
-                p, edge = edges[0]
-                return Misordered(
-                    step=name,
-                    service=service,
-                    first=names[i - 1],
-                    then=name,
-                    order=edge.order,
-                    evidence=(*evidence, flow.evidence(name, p.of)),
-                    absences=absences,
-                    anomaly="premature start",
-                )
+        edges = [(p, _edge(flow, last, p, hop)) for p in points[i] if last is not None and p.of.of.id != last.of.of.id]
+        late = [(p, e) for p, e in edges if e.took is not None]  # only an edge in order was measured
+        if late and limit is not None:
+            p, edge = late[0]
+            assert last is not None
+            assert edge.took is not None
+            return Late(
+                step=name,
+                service=service,
+                first=names[i - 1],
+                then=name,
+                took=edge.took,
+                limit_ns=limit,
+                jumped=flow.jumped(last, p) if hop is not None and hop.clock == "business" else None,
+                evidence=(*evidence, flow.evidence(name, p.of)),
+                absences=absences,
+                anomaly="late response",
+            )
+        if edges:
+            p, edge = edges[0]
+            return Misordered(
+                step=name,
+                service=service,
+                first=names[i - 1],
+                then=name,
+                order=edge.order,
+                evidence=(*evidence, flow.evidence(name, p.of)),
+                absences=absences,
+                anomaly="premature start",
+            )
         due = flow.ends_ns
         if last is not None and hop is not None and limit is not None:
             due = flow.due_ns(last, limit, (name,), business=hop.clock == "business")
@@ -248,7 +245,7 @@ class Sequence(Rule):
         chain: list[int],
     ) -> Finding:
         hops = self._hops()
-        i = next(n for n, k in enumerate(chain) if not reached[n][k][0])
+        i = next(n for n in range(1, len(chain)) if not reached[n][chain[n]][0])
         absences = self._awaited(flow, points, reached, i)
         first, then, hop = hops[i - 1][0], hops[i][0], hops[i][1]
         a, b = points[i - 1][chain[i - 1]], points[i][chain[i]]
