@@ -67,7 +67,8 @@ class Sequence(Rule):
         for i in range(len(hops)):
             layer: dict[int, tuple[bool, int]] = {}
             for k in range(len(points[i])):
-                best = (True, k) if i == 0 else self._best(flow, points, reached, i, k, hops[i][1])
+                alone = names.count(names[i]) == 1 or points[i][k].of.doubt is None
+                best = (alone, k) if i == 0 else self._best(flow, points, reached, i, k, alone=alone)
                 if best is not None:
                     layer[k] = best
             if not layer:
@@ -94,9 +95,14 @@ class Sequence(Rule):
         reached: list[dict[int, tuple[bool, int]]],
         i: int,
         k: int,
-        hop: Hop | None,
+        *,
+        alone: bool,
     ) -> tuple[bool, int] | None:
-        """(whether surely, after which) the k-th occurrence of step i continues a chain; None if it can't."""
+        """(whether surely, after which) the k-th occurrence of step i continues a chain; None if it can't.
+
+        `alone`: it surely repeats no other of the chain.
+        """
+        hop = self._hops()[i][1]
         maybe: tuple[bool, int] | None = None
         begun = points[i][k].of.of.first_ns
         # the nearest before it first: if any holds the bound, it does
@@ -104,22 +110,11 @@ class Sequence(Rule):
         for j in near:
             sure = reached[i - 1][j][0]
             truth = _edge(flow, points[i - 1][j], points[i][k], hop).truth
-            if truth and sure and not self._perhaps_one(points, reached, i, k, j):
+            if truth and sure and alone:
                 return True, j
             if truth is not False and maybe is None:
                 maybe = (False, j)
         return maybe
-
-    def _perhaps_one(
-        self, points: list[tuple[PointOf, ...]], reached: list[dict[int, tuple[bool, int]]], i: int, k: int, j: int
-    ) -> bool:
-        """Whether the k-th occurrence of step i may be a repetition of one that stands earlier in the chain."""
-        names = self.step_names()
-        for n in (n for n in range(i) if names[n] == names[i]):
-            before = (points[n][j],) if n == i - 1 else tuple(points[n][m] for m in reached[n])
-            if any(p.of.of.id != points[i][k].of.of.id and (p.of.doubt or points[i][k].of.doubt) for p in before):
-                return True
-        return False
 
     @staticmethod
     def _chain(reached: list[dict[int, tuple[bool, int]]]) -> list[int]:
@@ -129,6 +124,12 @@ class Sequence(Rule):
             k = layer[k][1]
             chain.append(k)
         return chain[::-1]
+
+    @staticmethod
+    def _perhaps_one(at: list[PointOf]) -> bool:
+        """Whether the last of a chain may be a repetition of one before it."""
+        alike = [p.of.doubt for p in at if p.of.step == at[-1].of.step]
+        return len(alike) > 1 and any(alike)
 
     def _broken(
         self,
@@ -245,11 +246,12 @@ class Sequence(Rule):
         chain: list[int],
     ) -> Finding:
         hops = self._hops()
-        i = next(n for n in range(1, len(chain)) if not reached[n][chain[n]][0])
-        absences = self._awaited(flow, points, reached, i)
+        at = [points[n][k] for n, k in enumerate(chain)]
+        edges = [_edge(flow, at[n - 1], at[n], hops[n][1]) for n in range(1, len(at))]
+        i = next(n for n, edge in enumerate(edges, 1) if not edge.truth or self._perhaps_one(at[: n + 1]))
         first, then, hop = hops[i - 1][0], hops[i][0], hops[i][1]
-        a, b = points[i - 1][chain[i - 1]], points[i][chain[i]]
-        edge = _edge(flow, a, b, hop)
+        a, b, edge = at[i - 1], at[i], edges[i - 1]
+        absences = self._awaited(flow, points, reached, i)
         evidence = (flow.evidence(first, a.of), flow.evidence(then, b.of))
         service = flow.service(then)
         if edge.truth:
