@@ -215,26 +215,25 @@ class Sequence(Rule):
                 continue
             limit, business = flow.duration(hop.within), hop.clock == "business"
             before = [points[n - 1][j] for j in reached[n - 1]]
-            due = {p.of.of.id: flow.due_ns(p, limit, (name,), business=business) for p in before}
-            # nothing gives these time to come: even if this one does, there is no chain
-            behind = {p: self._not_just_now(points, n, until - slack, p) for p, at in due.items() if at > until}
-            if any(not steps for steps in behind.values()):
-                absences.append(Absence(steps=(name,), until_ns=max(due.values())))
-            absences += [Absence(steps=steps, since_ns=until - slack) for steps in sorted({*behind.values()}) if steps]
+            # from these on all that comes behind still has time, or was just seen
+            waiting = [p for p in before if not self._not_just_now(points, n, until - slack, p.of.of.id)]
+            if waiting:
+                due = max(flow.due_ns(p, limit, (name,), business=business) for p in waiting)
+                absences.append(Absence(steps=(name,), until_ns=due, but_maybes=True))
             if steps := self._not_just_now(points, n, until - slack):
                 absences.append(Absence(steps=steps, since_ns=until - slack))
             else:  # overdue, unless one that it may follow was not seen
                 absences.append(Absence(steps=names[n - 1 : n], since_ns=until - limit - slack))
-                absences += [Absence(steps=names[: n - 1])] if n > 1 else []
+                absences.append(Absence(steps=names[: n - 1]))
         return tuple(absences)
 
     def _not_just_now(
         self, points: list[tuple[PointOf, ...]], n: int, since_ns: int, but: tuple[str, ...] | None = None
     ) -> tuple[StepName, ...]:
-        """The steps from the n-th on that nothing gives time to come, and that were not seen a moment ago either."""
+        """The steps behind the n-th that nothing gives time to come, and that were not seen a moment ago either."""
         return tuple(
             name
-            for (name, hop), seen in zip(self._hops()[n:], points[n:], strict=True)
+            for (name, hop), seen in zip(self._hops()[n + 1 :], points[n + 1 :], strict=True)
             if hop is None and not any(p.of.of.first_ns > since_ns and p.of.of.id != but for p in seen)
         )
 
