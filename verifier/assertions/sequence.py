@@ -262,7 +262,7 @@ class Sequence(Rule):
                 evidence=evidence,
                 absences=absences,
             )
-        if edge.order.answer == "unknown" or edge.took is None or hop is None:
+        if edge.order.answer == "unknown":
             return Misordered(
                 step=then,
                 service=service,
@@ -273,6 +273,8 @@ class Sequence(Rule):
                 absences=absences,
                 certain=False,
             )
+        assert hop is not None
+        assert edge.took is not None
         return Late(
             step=then,
             service=service,
