@@ -60,7 +60,7 @@ class Sequence(Rule):
 
     def check(self, flow: BoundFlow) -> Result:
         hops = self._hops()
-        names = tuple(name for name, _ in hops)
+        names = self.step_names()
         # for each step: the occurrences that end a chain, whether surely, and the one before them
         reached: list[dict[int, tuple[bool, int]]] = []
         points = [_points(flow, name, once=names.count(name) > 1) for name in names]
