@@ -60,14 +60,15 @@ class Sequence(Rule):
 
     def check(self, flow: BoundFlow) -> Result:
         hops = self._hops()
-        names = tuple(name for name, _ in hops)
-        # for each step: the occurrences that end a chain, with the one before them, sure chains first
+        names = self.step_names()
+        # for each step: the occurrences that end a chain, whether surely, and the one before them
         reached: list[dict[int, tuple[bool, int]]] = []
         points = [_points(flow, name, once=names.count(name) > 1) for name in names]
         for i in range(len(hops)):
             layer: dict[int, tuple[bool, int]] = {}
             for k in range(len(points[i])):
-                best = (True, -1) if i == 0 else self._best(flow, points, reached, i, k, hops[i][1])
+                alone = names.count(names[i]) == 1 or points[i][k].of.doubt is None
+                best = (alone, k) if i == 0 else self._best(flow, points, reached, i, k, alone=alone)
                 if best is not None:
                     layer[k] = best
             if not layer:
@@ -94,9 +95,14 @@ class Sequence(Rule):
         reached: list[dict[int, tuple[bool, int]]],
         i: int,
         k: int,
-        hop: Hop | None,
+        *,
+        alone: bool,
     ) -> tuple[bool, int] | None:
-        """(whether surely, after which) the k-th occurrence of step i continues a chain; None if it can't."""
+        """(whether surely, after which) the k-th occurrence of step i continues a chain; None if it can't.
+
+        `alone`: it surely repeats no other of the chain.
+        """
+        hop = self._hops()[i][1]
         maybe: tuple[bool, int] | None = None
         begun = points[i][k].of.of.first_ns
         # the nearest before it first: if any holds the bound, it does
@@ -104,32 +110,26 @@ class Sequence(Rule):
         for j in near:
             sure = reached[i - 1][j][0]
             truth = _edge(flow, points[i - 1][j], points[i][k], hop).truth
-            if truth and sure and not self._perhaps_one(points, reached, i, k, j):
+            if truth and sure and alone:
                 return True, j
             if truth is not False and maybe is None:
                 maybe = (False, j)
         return maybe
 
-    def _perhaps_one(
-        self, points: list[tuple[PointOf, ...]], reached: list[dict[int, tuple[bool, int]]], i: int, k: int, j: int
-    ) -> bool:
-        """Whether the k-th occurrence of step i may be a repetition of one that stands in the chain up to j."""
-        names, this = self.step_names(), points[i][k].of
-        for n in reversed(range(i)):
-            if names[n] == names[i] and (this.doubt or points[n][j].of.doubt):
-                return True
-            j = reached[n][j][1]
-        return False
-
     @staticmethod
     def _chain(reached: list[dict[int, tuple[bool, int]]]) -> list[int]:
         k = min(reached[-1], key=lambda n: (not reached[-1][n][0], n))
         chain = [k]
-        for layer in reversed(reached):
+        for layer in reversed(reached[1:]):
             k = layer[k][1]
-            if k >= 0:
-                chain.append(k)
+            chain.append(k)
         return chain[::-1]
+
+    @staticmethod
+    def _perhaps_one(at: list[PointOf]) -> bool:
+        """Whether the last of a chain may be a repetition of one before it."""
+        alike = [p.of.doubt for p in at if p.of.step == at[-1].of.step]
+        return len(alike) > 1 and any(alike)
 
     def _broken(
         self,
@@ -147,37 +147,36 @@ class Sequence(Rule):
         last = points[i - 1][min(reached[i - 1])] if i else None
         evidence = (flow.evidence(names[i - 1], last.of),) if last is not None else ()
         limit = flow.duration(hop.within) if hop is not None else None
-        late: list[tuple[PointOf, _Edge]] = []
-        if last is not None:
-            edges = [(p, _edge(flow, last, p, hop)) for p in points[i] if p.of.of.id != last.of.of.id]
-            late = [(p, e) for p, e in edges if e.took is not None]  # only an edge in order was measured
-            if late and limit is not None:
-                p, edge = late[0]
-                assert edge.took is not None
-                return Late(
-                    step=name,
-                    service=service,
-                    first=names[i - 1],
-                    then=name,
-                    took=edge.took,
-                    limit_ns=limit,
-                    jumped=flow.jumped(last, p) if hop is not None and hop.clock == "business" else None,
-                    evidence=(*evidence, flow.evidence(name, p.of)),
-                    absences=absences,
-                    anomaly="late response",
-                )
-            if edges:
-                p, edge = edges[0]
-                return Misordered(
-                    step=name,
-                    service=service,
-                    first=names[i - 1],
-                    then=name,
-                    order=edge.order,
-                    evidence=(*evidence, flow.evidence(name, p.of)),
-                    absences=absences,
-                    anomaly="premature start",
-                )
+        edges = [(p, _edge(flow, last, p, hop)) for p in points[i] if last is not None and p.of.of.id != last.of.of.id]
+        late = [(p, e) for p, e in edges if e.took is not None]  # only an edge in order was measured
+        if late and limit is not None:
+            p, edge = late[0]
+            assert last is not None
+            assert edge.took is not None
+            return Late(
+                step=name,
+                service=service,
+                first=names[i - 1],
+                then=name,
+                took=edge.took,
+                limit_ns=limit,
+                jumped=flow.jumped(last, p) if hop is not None and hop.clock == "business" else None,
+                evidence=(*evidence, flow.evidence(name, p.of)),
+                absences=absences,
+                anomaly="late response",
+            )
+        if edges:
+            p, edge = edges[0]
+            return Misordered(
+                step=name,
+                service=service,
+                first=names[i - 1],
+                then=name,
+                order=edge.order,
+                evidence=(*evidence, flow.evidence(name, p.of)),
+                absences=absences,
+                anomaly="premature start",
+            )
         due = flow.ends_ns
         if last is not None and hop is not None and limit is not None:
             due = flow.due_ns(last, limit, (name,), business=hop.clock == "business")
@@ -216,14 +215,14 @@ class Sequence(Rule):
                 continue
             limit, business = flow.duration(hop.within), hop.clock == "business"
             before = [points[n - 1][j] for j in reached[n - 1]]
-            due = {p.of.of.id: flow.due_ns(p, limit, (name,), business=business) for p in before}
-            # nothing gives these time to come: even if this one does, there is no chain
-            behind = {self._not_just_now(points, n, until - slack, p) for p, at in due.items() if at > until}
-            if () in behind:  # what may be one already is asked about below, if it came late enough to matter
-                absences.append(Absence(steps=(name,), until_ns=max(due.values()), but_maybes=True))
-            whatever = self._not_just_now(points, n, until - slack)
-            absences += [Absence(steps=s, since_ns=until - slack) for s in sorted(behind | {whatever}) if s]
-            if not whatever:  # overdue, unless one that it may follow was not seen
+            # from these on all that comes behind still has time, or was just seen
+            waiting = [p for p in before if not self._not_just_now(points, n, until - slack, p.of.of.id)]
+            if waiting:
+                due = max(flow.due_ns(p, limit, (name,), business=business) for p in waiting)
+                absences.append(Absence(steps=(name,), until_ns=due, but_maybes=True))
+            if steps := self._not_just_now(points, n, until - slack):
+                absences.append(Absence(steps=steps, since_ns=until - slack))
+            else:  # overdue, unless one that it may follow was not seen
                 absences.append(Absence(steps=names[n - 1 : n], since_ns=until - limit - slack))
                 absences.append(Absence(steps=names[: n - 1]))
         return tuple(absences)
@@ -231,7 +230,7 @@ class Sequence(Rule):
     def _not_just_now(
         self, points: list[tuple[PointOf, ...]], n: int, since_ns: int, but: tuple[str, ...] | None = None
     ) -> tuple[StepName, ...]:
-        """The steps after the n-th that nothing gives time to come, and that were not seen a moment ago either."""
+        """The steps behind the n-th that nothing gives time to come, and that were not seen a moment ago either."""
         return tuple(
             name
             for (name, hop), seen in zip(self._hops()[n + 1 :], points[n + 1 :], strict=True)
@@ -246,11 +245,12 @@ class Sequence(Rule):
         chain: list[int],
     ) -> Finding:
         hops = self._hops()
-        i = next(n for n in range(1, len(chain)) if not reached[n][chain[n]][0])
-        absences = self._awaited(flow, points, reached, i)
+        at = [points[n][k] for n, k in enumerate(chain)]
+        edges = [_edge(flow, at[n - 1], at[n], hops[n][1]) for n in range(1, len(at))]
+        i = next(n for n, edge in enumerate(edges, 1) if not edge.truth or self._perhaps_one(at[: n + 1]))
         first, then, hop = hops[i - 1][0], hops[i][0], hops[i][1]
-        a, b = points[i - 1][chain[i - 1]], points[i][chain[i]]
-        edge = _edge(flow, a, b, hop)
+        a, b, edge = at[i - 1], at[i], edges[i - 1]
+        absences = self._awaited(flow, points, reached, i)
         evidence = (flow.evidence(first, a.of), flow.evidence(then, b.of))
         service = flow.service(then)
         if edge.truth:
@@ -262,7 +262,7 @@ class Sequence(Rule):
                 evidence=evidence,
                 absences=absences,
             )
-        if edge.order.answer == "unknown" or edge.took is None or hop is None:
+        if edge.order.answer == "unknown":
             return Misordered(
                 step=then,
                 service=service,
@@ -274,6 +274,8 @@ class Sequence(Rule):
                 certain=False,
                 anomaly="premature start",
             )
+        assert hop is not None
+        assert edge.took is not None
         return Late(
             step=then,
             service=service,
