@@ -1,4 +1,4 @@
-"""Witness, repair and cause of small flows: proven by judging again, and against brute force."""
+"""Repair and cause of small flows: proven by judging again, and against brute force. Witnesses: `test_minimal`."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,8 @@ from verifier.assertions import kinds
 from verifier.clock import jumps_of
 from verifier.diagnosis import Edit
 from verifier.engine.complete import Sight
-from verifier.engine.diagnose import Budget, Case, diagnose, same
+from verifier.engine.diagnose import Budget, Case, diagnose
 from verifier.engine.diagnose.repair import repair_of
-from verifier.engine.diagnose.witness import witness_of
 from verifier.engine.judge import Setting
 from verifier.engine.plan import plan
 from verifier.flows import Flow, Member, Row, sort_key
@@ -55,30 +54,6 @@ def law(examples: int):  # type: ignore[no-untyped-def]
     """Hypothesis with counted examples and a fixed seed."""
     quiet = settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     return lambda test: seed(0)(quiet(test))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_witness_gives_the_finding_and_none_of_it_can_go(kind: str) -> None:
-    """Judged alone it gives the same finding; without any one row, or event, the rule says something else."""
-
-    @law(60)
-    @given(made(kind))
-    def holds(made: tuple[str, Rule]) -> None:
-        case = case_of(rows_of(made[0]), made[1])
-        for found in case.verdict.assertions[0].findings if wrong(case) else ():
-            if found.verdict is not Verdict.VIOLATED:
-                continue
-            witness = witness_of(case, 0, found, Budget())
-            assert witness is not None
-
-            def gives(rows: Sequence[Row], case: Case = case, found=found) -> bool:  # type: ignore[no-untyped-def]
-                return any(same(found, j) for r in case.again(case.with_rows(rows), (0,)) for j in r.findings)
-
-            assert gives(witness.rows)
-            for n in range(len(witness.rows)):
-                assert not gives([*witness.rows[:n], *witness.rows[n + 1 :]])
-
-    holds()
 
 
 def brute(case: Case) -> Iterator[Sequence[Row]]:

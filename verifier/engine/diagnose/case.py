@@ -19,7 +19,7 @@ from verifier.verdict import AssertionVerdict, Evidence, Finding, FlowVerdict, J
 MOST_ROWS_JUDGED = 40_000
 """How many rows are judged again for one flow, in all: the work of a diagnosis is bounded, whatever the flow is."""
 UNCLAIMED = frozenset(
-    {"evidence", "absences", "doubt", "took", "due_ns", "order", "apart", "jumped", "attempts", "topic", "why", "seen"}
+    {"evidence", "absences", "doubt", "due_ns", "order", "apart", "jumped", "attempts", "why", "seen"}
 )
 """Fields of a finding that follow from its observations, or say how it is known: no part of what it claims."""
 
@@ -104,6 +104,7 @@ class Case:
                 rows=rows,
                 uncertainty_ns=self.setting.uncertainty_ns,
                 jumps=self.setting.jumps,
+                outages=self.setting.outages,
                 records_complete=sight.records_complete,
             ),
             opened_ns=min((Observation(row=r).first_ns for r in rows), default=sight.from_ns),
@@ -131,13 +132,18 @@ def claim(finding: Finding) -> Claim:
     return (
         ("word", finding.word),
         *((f.name, getattr(finding, f.name)) for f in fields(finding) if f.name not in UNCLAIMED),
-        ("counted", getattr(finding, "seen", None) if finding.word in ("missing", "unexpected", "mismatch") else None),
+        ("counted", getattr(finding, "seen", None)),
     )
 
 
 def about(finding: Finding) -> frozenset[tuple[object, ...]]:
     """The observations that a finding is about; attempts that failed are beside the point."""
     return frozenset(named(e) for e in finding.evidence if e.role != "failed attempt")
+
+
+def subject(finding: Finding) -> tuple[object, ...] | None:
+    """The first observation that a finding names, attempts that failed apart; None if it names none."""
+    return next((named(e) for e in finding.evidence if e.role != "failed attempt"), None)
 
 
 def named(evidence: Evidence) -> tuple[object, ...]:
@@ -159,8 +165,7 @@ def same(found: Judged, other: Judged) -> bool:
     """
     if found.verdict is not other.verdict or claim(found.finding) != claim(other.finding):
         return False
-    mine, its = about(found.finding), about(other.finding)
-    return its <= mine and bool(its) == bool(mine)
+    return about(other.finding) <= about(found.finding) and subject(other.finding) == subject(found.finding)
 
 
 def gone(found: Judged, rule: AssertionVerdict) -> bool:
