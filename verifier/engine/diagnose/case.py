@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, fields, replace
 
 from verifier.binding import BoundFlow, bind
 from verifier.clock import Clocks
-from verifier.engine.judge import Setting, as_of, judge
+from verifier.engine.judge import Setting, as_of, judge, lay
 from verifier.engine.plan import Plan
 from verifier.flows import Flow, Member, Row, sort_key
 from verifier.shape import Rule, Scalar
 from verifier.spans import Observation
 from verifier.verdict import AssertionVerdict, Evidence, Finding, FlowVerdict, Judged, Unproven, Verdict
 
-MOST_ROWS_JUDGED = 40_000
-"""How many rows are judged again for one flow, in all: the work of a diagnosis is bounded, whatever the flow is."""
+MOST_ROWS_JUDGED = 60_000
+"""How many rows are judged again for one flow, in all but the pairs of edits of a small one."""
 UNCLAIMED = frozenset(
     {"evidence", "absences", "doubt", "due_ns", "order", "apart", "jumped", "attempts", "why", "seen"}
 )
@@ -28,10 +28,11 @@ Claim = tuple[tuple[str, object], ...]
 
 @dataclass(slots=True)
 class Budget:
-    """How many rows may still be judged again; `spent` once it was not enough."""
+    """How many rows may still be judged again; `spent` once it was not enough. What is taken is taken of `of` too."""
 
     left: int = MOST_ROWS_JUDGED
     spent: bool = False
+    of: "Budget | None" = None
 
     def take(self, rows: int) -> bool:
         """Whether so many rows may be judged."""
@@ -39,7 +40,7 @@ class Budget:
             self.spent = True
             return False
         self.left -= rows
-        return True
+        return self.of is None or self.of.take(rows)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Case:
     setting: Setting
     given: Mapping[str, Scalar] = field(default_factory=dict)
     verdict: FlowVerdict
+    _open: bool | None = field(default=None, init=False, repr=False)
 
     @property
     def facts(self) -> Mapping[str, Scalar]:
@@ -61,6 +63,14 @@ class Case:
     def rows(self) -> tuple[Row, ...]:
         """The rows that had been seen at the moment of judging, by time."""
         return tuple(m.row for m in as_of(self.flow, self.setting.sight.at_ns).members)
+
+    @property
+    def open(self) -> bool:
+        """Whether the flow was not over yet at the moment of judging."""
+        if self._open is None:
+            laid = lay(self.plan, self.flow, self.setting, given=self.facts)
+            self._open = laid is not None and not laid.bound.closed
+        return self._open
 
     @property
     def lossy(self) -> bool:
@@ -77,7 +87,7 @@ class Case:
         if rule.verdict is Verdict.SATISFIED:
             return True
         if rule.verdict is Verdict.PENDING:
-            return any(r.verdict is Verdict.PENDING for r in self.verdict.assertions)
+            return self.open or any(r.verdict is Verdict.PENDING for r in self.verdict.assertions)
         unproven = rule.verdict is Verdict.INCONCLUSIVE and all(isinstance(j.finding, Unproven) for j in rule.findings)
         return unproven and self.lossy
 

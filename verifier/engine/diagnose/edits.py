@@ -164,8 +164,11 @@ def invented(
             made = replace(made, value={"metadata": {"traceparent": f"00-{after.row.trace_id}-{after.row.span_id}-01"}})
     else:
         others = [x.of.row.service for x in bound.occurrences.get(step, ())]
-        service = wanted.service or (others[0] if others else "") or (after.row.service if after else "") or UNSEEN
-        instance = next((s.instance for s in bound.flow.spans if s.service == service), UNSEEN)
+        service = wanted.service or (others[0] if others else "") or (after.row.service if after else "")
+        spans = sorted(bound.flow.spans, key=lambda s: (abs(s.start_ns - at_ns), s.id))
+        near = next((s for s in spans if not service or s.service == service), None)  # whoever spoke then may say it
+        service = service or (near.service if near is not None else UNSEEN)
+        instance = near.instance if near is not None else UNSEEN
         made = Span(
             trace_id=f"{serial:032x}",
             span_id=f"{serial:016x}",
