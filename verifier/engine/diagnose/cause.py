@@ -161,11 +161,11 @@ def _early(cause: Cause) -> int:
 
 
 def _folded(tried: Sequence[Tried], left: set[Key], rank: _Rank) -> tuple[Cause, ...]:
-    """The cause that explains most, then the one that explains most of the rest."""
+    """The cause that explains most, then the one that explains most of the rest; none that breaks as much."""
     out: list[Cause] = []
     todo = set(left)
     while todo and len(out) < MOST_CAUSES:
-        useful = [t for t in tried if todo & set(t.cause.explains)]
+        useful = [t for t in tried if len(todo & set(t.cause.explains)) > t.breaks]
         if not useful:
             break
         best = min(useful, key=lambda t: rank.of(t, todo))

@@ -144,7 +144,8 @@ def _pauses(case: Case, bound: BoundFlow, found: Sequence[Finding]) -> list[Caus
     for gap, n in gaps[:MOST_PAUSES]:
         if gap > LEAST_PAUSE_NS:
             out.append(_late(bound, rows[n:], gap - LEAST_PAUSE_NS // 100))
-    if gaps and gaps[0][0] > LEAST_PAUSE_NS:  # what came last may belong to anywhere before it
+    order = any(not isinstance(f, Missing) for f in late)
+    if order and gaps and gaps[0][0] > LEAST_PAUSE_NS:  # what came last may belong to anywhere before it
         n = gaps[0][1]
         lasts = max(Observation(row=r).last_ns for r in rows[n:]) - begun[n]
         places = [begun[k] + LEAST_PAUSE_NS // 100 for k in range(0, n - 1, max(1, n // MOST_PLACES))]
