@@ -141,11 +141,12 @@ def _pauses(case: Case, bound: BoundFlow, found: Sequence[Finding]) -> list[Caus
     out: list[Cause] = []
     begun = [Observation(row=r).first_ns for r in rows]
     gaps = sorted(((b - a, n + 1) for n, (a, b) in enumerate(pairwise(begun))), reverse=True)
+    least = max(LEAST_PAUSE_NS, gaps[0][0] // 2 if gaps else 0)  # where others wait as long, nothing paused
     for gap, n in gaps[:MOST_PAUSES]:
-        if gap > LEAST_PAUSE_NS:
+        if gap >= least:
             out.append(_late(bound, rows[n:], gap - LEAST_PAUSE_NS // 100))
     order = any(not isinstance(f, Missing) for f in late)
-    if order and gaps and gaps[0][0] > LEAST_PAUSE_NS:  # what came last may belong to anywhere before it
+    if order and gaps and gaps[0][0] >= least:  # what came last may belong to anywhere before it
         n = gaps[0][1]
         lasts = max(Observation(row=r).last_ns for r in rows[n:]) - begun[n]
         places = [begun[k] + LEAST_PAUSE_NS // 100 for k in range(0, n - 1, max(1, n // MOST_PLACES))]
@@ -154,7 +155,7 @@ def _pauses(case: Case, bound: BoundFlow, found: Sequence[Finding]) -> list[Caus
     ties: list[tuple[int, int]] = []
     for n, row in enumerate(rows):
         above = [Observation(row=r).first_ns for r in rows if r.id in bound.clocks.ancestors(row)]
-        if above and begun[n] - max(above) > LEAST_PAUSE_NS:
+        if above and begun[n] - max(above) >= least:
             ties.append((begun[n] - max(above), n))
     for gap, n in sorted(ties, reverse=True)[:MOST_PAUSES]:
         caused = [r for r in rows if r is rows[n] or rows[n].id in bound.clocks.ancestors(r)]
