@@ -1,5 +1,8 @@
 """Repairs are minimal on flows of up to 8 observations: brute force finds none with fewer edits, and they mend it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 
@@ -7,14 +10,17 @@ from tests.engine.brute import edits, few
 from tests.engine.test_diagnose import KINDS, case_of, law, made
 from tests.engine.test_minimal import drawn_flows, found_in
 from tests.laws.made import rows_of
+from verifier.assertions import kinds
 from verifier.binding import observations
 from verifier.diagnosis import Repair
-from verifier.engine.diagnose import Budget, Case
+from verifier.engine.diagnose import Budget, Case, diagnose
+from verifier.engine.diagnose.case import MOST_ROWS_JUDGED
 from verifier.engine.diagnose.edits import applied
 from verifier.engine.diagnose.repair import MOST_OF_A_SMALL_FLOW, repair_of
-from verifier.flows import Row
+from verifier.engine.plan import plan
+from verifier.flows import Flow, Row
 from verifier.shape import Rule
-from verifier.verdict import Verdict
+from verifier.verdict import AssertionVerdict, Verdict
 
 MOST = 8
 
@@ -78,3 +84,26 @@ def test_no_fewer_edits_would_mend_a_made_up_flow(kind: str) -> None:
             prove(case)
 
     holds()
+
+
+def test_a_small_flow_that_breaks_many_rules_costs_no_more_than_its_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty rules that no edit mends: rows are judged again as often as the flow's budgets say, and not for each."""
+    text = "a : one @ 0..1ms\n" + "\n".join(f"b : two @ {n}..{n + 1}ms" for n in range(20, 34, 2))
+    rule = kinds()["causes"](step="one", then="two", through=("sent",))
+    one = case_of(rows_of(text), rule)
+    shape = replace(one.plan.shape, assertions=(rule,) * 30)
+    many = replace(one, plan=plan(shape))
+    rules = many.again(many.flow, range(30))
+    assert {r.verdict for r in rules} == {Verdict.VIOLATED}
+    many = replace(many, verdict=replace(many.verdict, assertions=rules))
+    judged: list[int] = []
+    again = Case.again
+
+    def counted(case: Case, flow: Flow, numbers: Sequence[int]) -> tuple[AssertionVerdict, ...]:
+        judged.append(len(flow.members))
+        return again(case, flow, numbers)
+
+    monkeypatch.setattr(Case, "again", counted)
+    told = diagnose(many)
+    assert told.diagnosis is not None
+    assert sum(judged) <= 1.1 * (MOST_ROWS_JUDGED + MOST_OF_A_SMALL_FLOW)
