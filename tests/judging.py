@@ -6,8 +6,9 @@ from typing import Any
 from verifier.assertions import Example, kinds
 from verifier.clock import UNCERTAINTY_NS, Interval
 from verifier.engine.complete import Sight, parse_assume, sampled, silent_gaps
+from verifier.engine.diagnose import Case
 from verifier.engine.judge import Outcome, Setting, judge
-from verifier.engine.plan import plan
+from verifier.engine.plan import Plan, plan
 from verifier.flows import Flow, Member, sort_key
 from verifier.jumps import jumps_of
 from verifier.run import Expected, check, parse_at
@@ -63,6 +64,22 @@ def _told(example: Example) -> Mapping[str, Mapping[str, Scalar]]:
 
 def judge_rule(rule: Rule, example: Example, *, shape: Mapping[str, Any] | None = None) -> Outcome:
     """One rule on the flow of an example's sketch."""
+    given = dict(example.given)
+    outcome = judge(*laid_out(rule, example, shape=shape), given=given)
+    assert outcome is not None
+    return outcome
+
+
+def case_of(rule: Rule, example: Example, *, shape: Mapping[str, Any] | None = None) -> Case:
+    """The same, to be judged again with other rows."""
+    of, flow, setting = laid_out(rule, example, shape=shape)
+    outcome = judge(of, flow, setting, given=dict(example.given))
+    assert outcome is not None
+    return Case(plan=of, flow=flow, setting=setting, given=dict(example.given), verdict=outcome.verdict)
+
+
+def laid_out(rule: Rule, example: Example, *, shape: Mapping[str, Any] | None = None) -> tuple[Plan, Flow, Setting]:
+    """An example's one flow, with all that it is judged by."""
     sketch = parse(example.sketch)
     rows = sorted((*sketch.spans, *sketch.records), key=sort_key)
     made = _shape(rule, example, shape or {})
@@ -84,9 +101,7 @@ def judge_rule(rule: Rule, example: Example, *, shape: Mapping[str, Any] | None 
         outages=tuple(Interval(_sketched(o["from"]), _sketched(o["to"])) for o in example.outages),
         uncertainty_ns=UNCERTAINTY_NS,
     )
-    outcome = judge(plan(made), flow, setting, given=dict(example.given))
-    assert outcome is not None
-    return outcome
+    return plan(made), flow, setting
 
 
 def _sketched(text: str) -> int:

@@ -38,7 +38,7 @@ ANOMALIES: Mapping[str, Anomaly] = {
         follow=("illegal transition",),
     ),
     "state regression": Anomaly(
-        says="a move, or a step, leads back behind what was reached already", follow=("illegal transition",)
+        says="a move, or a step, is of what lies behind what was reached already", follow=("illegal transition",)
     ),
     "stuck": Anomaly(says="a state was never left, or a wait never ended", follow=("lost event",)),
     "state leak on failure": Anomaly(says="what failed changed the state all the same"),

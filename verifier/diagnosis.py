@@ -79,7 +79,8 @@ class Cause:
     """What may have happened: with these `edits` undone, the findings that it `explains` (rule, number) are gone.
 
     `explains` of `among` findings of the flow. `of` is the observation that tells of it, `message` what it says.
-    `since_ns` is from when on; `steps` are what lacks because of it.
+    `since_ns` is from when on; `steps` are what lacks because of it. changed with two rows (`other` of the edit): the
+    value makes them count as one (`as_one`), or as two.
     """
 
     sort: CauseSort
@@ -92,6 +93,7 @@ class Cause:
     message: str | None = None
     since_ns: int | None = None
     steps: tuple[str, ...] = ()
+    as_one: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

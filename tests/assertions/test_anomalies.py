@@ -156,6 +156,16 @@ NAMED: list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]] = [
         {"machine": "door"},
         flow("a : x @ 0..9ms\n  * move @ 1ms from=open to=new", **MOVES),
     ),
+    (
+        "state regression",
+        "conforms",
+        {"machine": "door"},
+        flow(
+            "a : x @ 0..9ms\n  * move @ 1ms from=new to=open\n  * move @ 2ms from=open to=done\n"
+            "  * move @ 3ms from=new to=open",
+            **MOVES,
+        ),
+    ),
     ("state regression", "never", {"step": "one", "after": "two"}, flow("a : two @ 0..1ms\na : one @ 2..3ms")),
     ("stuck", "conforms", {"machine": "door"}, flow("a : x @ 0..9ms\n  * move @ 1ms from=new to=open", **MOVES)),
     ("stuck", "timeout", WAIT, flow("a : asked @ 0..1ms", at="+5h")),

@@ -1,27 +1,23 @@
-"""Witness, repair and cause of small flows: proven by judging again, and against brute force."""
+"""Repair and cause of small flows: proven by judging again, and against brute force. Witnesses: `test_minimal`."""
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 
 from tests.laws.made import outcome, rows_of, rules, shape_of, sketches
 from verifier.assertions import kinds
 from verifier.diagnosis import Edit
 from verifier.engine.complete import Sight
-from verifier.engine.diagnose import Budget, Case, diagnose, same
-from verifier.engine.diagnose.repair import repair_of
-from verifier.engine.diagnose.witness import witness_of
+from verifier.engine.diagnose import Case, diagnose
 from verifier.engine.judge import Setting
 from verifier.engine.plan import plan
 from verifier.flows import Flow, Member, Row, sort_key
 from verifier.jumps import jumps_of
 from verifier.shape import Rule, RunRule, duration_ns
 from verifier.sketch import ORIGIN_NS
-from verifier.spans import Observation, Record, Span
+from verifier.spans import Observation, Span
 from verifier.verdict import Verdict
 from verifier.wording import sketch
 
@@ -55,93 +51,6 @@ def law(examples: int):  # type: ignore[no-untyped-def]
     """Hypothesis with counted examples and a fixed seed."""
     quiet = settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     return lambda test: seed(0)(quiet(test))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_witness_gives_the_finding_and_none_of_it_can_go(kind: str) -> None:
-    """Judged alone it gives the same finding; without any one row, or event, the rule says something else."""
-
-    @law(60)
-    @given(made(kind))
-    def holds(made: tuple[str, Rule]) -> None:
-        case = case_of(rows_of(made[0]), made[1])
-        for found in case.verdict.assertions[0].findings if wrong(case) else ():
-            if found.verdict is not Verdict.VIOLATED:
-                continue
-            witness = witness_of(case, 0, found, Budget())
-            assert witness is not None
-
-            def gives(rows: Sequence[Row], case: Case = case, found=found) -> bool:  # type: ignore[no-untyped-def]
-                return any(same(found, j) for r in case.again(case.with_rows(rows), (0,)) for j in r.findings)
-
-            assert gives(witness.rows)
-            for n in range(len(witness.rows)):
-                assert not gives([*witness.rows[:n], *witness.rows[n + 1 :]])
-
-    holds()
-
-
-def brute(case: Case) -> Iterator[Sequence[Row]]:
-    """Every flow that is one edit away: a row less, two that exchange their times, a row at another time, a failure
-    undone, one more occurrence, another value; times on a grid of 1 ms."""
-    rows = list(case.rows)
-    for n, row in enumerate(rows):
-        rest = [*rows[:n], *rows[n + 1 :]]
-        yield rest
-        if isinstance(row, Span):
-            for k in range(len(row.events)):
-                yield [*rest, replace(row, events=(*row.events[:k], *row.events[k + 1 :]))]
-            if row.status == "error":
-                yield [*rest, replace(row, status="unset")]
-    for (n, a), (m, b) in itertools.combinations(enumerate(rows), 2):
-        if isinstance(a, Span) and isinstance(b, Span):
-            others = [r for k, r in enumerate(rows) if k not in (n, m)]
-            yield [
-                *others,
-                replace(a, start_ns=b.start_ns, end_ns=b.end_ns),
-                replace(b, start_ns=a.start_ns, end_ns=a.end_ns),
-            ]
-    for ms in range(-3, 40, 2):
-        at_ns = ORIGIN_NS + ms * 1_000_000 + 1
-        for name, service in itertools.product(("one", "two"), ("a", "b")):
-            span = Span(
-                trace_id="f" * 32,
-                span_id=f"{ms + 99:016x}",
-                service=service,
-                instance=service,
-                name=name,
-                start_ns=at_ns,
-                end_ns=at_ns,
-            )
-            yield [*rows, span]
-        for topic in ("t", "u"):
-            yield [*rows, Record(topic=topic, partition=9, offset=ms + 99, made_ns=at_ns, seen_ns=at_ns)]
-        for n, row in enumerate(rows):
-            by = at_ns - Observation(row=row).first_ns
-            rest = [*rows[:n], *rows[n + 1 :]]
-            if isinstance(row, Span):
-                yield [*rest, replace(row, start_ns=row.start_ns + by, end_ns=row.end_ns + by)]
-
-
-@pytest.mark.parametrize("kind", [k for k in KINDS if k in ("never", "occurs", "precedes", "leads_to", "no_errors")])
-def test_no_fewer_edits_would_do(kind: str) -> None:
-    """A repair of two edits or more: brute force finds none of one. A repair, judged, holds."""
-
-    @law(25)
-    @given(made(kind))
-    def holds(made: tuple[str, Rule]) -> None:
-        rule = replace(made[1], after=None, before=None, between=None)
-        case = case_of(rows_of(made[0]), rule)
-        if not wrong(case):
-            return
-        repair, _ = repair_of(case, 0, Budget())
-        if repair is not None and len(repair.edits) == 1:
-            return
-        for rows in brute(case):
-            (told,) = case.again(case.with_rows(rows), (0,))
-            assert told.verdict is not Verdict.SATISFIED, [Observation(row=r).name for r in rows]
-
-    holds()
 
 
 def test_what_is_missing_is_put_in() -> None:

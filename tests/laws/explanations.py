@@ -3,10 +3,11 @@
 In: tests/data/huleedu, every single mutation of the loss matrix. Out: of the mutants that are violated, how many times
 the first cause named is the mutation's own, by kind of mutation, and the misses grouped; exit code 1 below 95 %:
 
-    python -m tests.laws.explanations [--batches 1] [--every 1] [--kind KIND]... [--misses 40] [--write FILE]
+    python -m tests.laws.explanations [--batches 1] [--after 0] [--every 1] [--kind KIND]... [--misses 40] [--write F]
 
 The mutation's own is a cause that speaks of a row that the mutation touched (changed, moved, put in), in a sort that
-fits it, or of a step that lacks because the mutation took its row away. `--write` prints some explanations in full.
+fits it, or of a step that lacks because the mutation took its row away. The ranking was looked at on the first batch of
+each capture; `--batches 50 --after 1` asks the others. `--write` prints some explanations in full.
 """
 
 import argparse

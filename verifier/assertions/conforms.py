@@ -225,7 +225,11 @@ class Conforms(Rule):
     ) -> Illegal:
         """A move that is not allowed (`state` None), or that doesn't continue from `state`."""
         before = (flow.evidence(f"{last.source} -> {last.target}", last.of),) if last is not None else ()
-        back = move.target == machine.initial or _reaches(machine, move.target, move.source)
+        if state is None:
+            back = move.target == machine.initial or _reaches(machine, move.target, move.source)
+        else:  # where it says that it starts lies behind
+            back = _reaches(machine, move.source, state) and not _reaches(machine, state, move.source)
+        other = "illegal transition" if state is None else "skipped state"
         return Illegal(
             step=machine.moves_by.step,
             service=move.of.of.row.service,
@@ -236,7 +240,7 @@ class Conforms(Rule):
             allowed=_moves(machine, move.source if state is None else state),
             evidence=(*before, flow.evidence(f"{move.source} -> {move.target}", move.of)),
             absences=absences,
-            anomaly="skipped state" if state is not None else "state regression" if back else "illegal transition",
+            anomaly="state regression" if back else other,
         )
 
     examples: ClassVar = (

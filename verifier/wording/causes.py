@@ -135,6 +135,8 @@ def _late(cause: Cause) -> str:
 
 def _value_changed(cause: Cause) -> str:
     first, later = cause.edits[0], len(cause.edits) - 1
+    if first.other is not None:
+        return _one_or_two(first, as_one=cause.as_one)
     where = cause.step or _name(cause.of)
     name = clean(first.attribute or "a value")
     who = clean(cause.service or "whoever made it")
@@ -142,6 +144,19 @@ def _value_changed(cause: Cause) -> str:
     if first.seen is None:
         return f"{who} left {name} out at {where}{rows}"
     return f"{who} put {name}={value(first.seen)} in place of {value(first.value)} at {where}{rows}"
+
+
+def _one_or_two(edit: Edit, *, as_one: bool) -> str:
+    """Two that count as one for the value that they share, or as two for one in which they differ."""
+    assert edit.of is not None
+    assert edit.other is not None
+    step, name = edit.step or _name(edit.of), clean(edit.attribute or "a value")
+    one, other = sorted((edit.of, edit.other), key=lambda o: o.first_ns)
+    who = f"{step} at {_at(one.first_ns)} and at {_at(other.first_ns)}"
+    if as_one:
+        return f"{who} are different messages, but both say {name}={value(edit.seen)}, so they count as one"
+    says = f"one says {value(edit.value)}, the other {'nothing' if edit.seen is None else value(edit.seen)}"
+    return f"{who} are the same but for {name} ({says}), so they count as two"
 
 
 def _folded(edits: Sequence[Edit]) -> list[str]:

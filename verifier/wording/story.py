@@ -234,7 +234,8 @@ def _full(rule: AssertionVerdict, judged: Judged, cause: Cause | None) -> list[R
 def _adds(cause: Cause, judged: Judged) -> bool:
     """Whether the cause says more than the finding's own title."""
     failed = {e.of.row.id for e in judged.finding.evidence if e.role == "failed"}
-    return cause.sort in causes.TOLD and not (cause.of is not None and cause.of.row.id in failed)
+    two = cause.sort == "changed" and cause.edits[0].other is not None
+    return (cause.sort in causes.TOLD or two) and not (cause.of is not None and cause.of.row.id in failed)
 
 
 def _place(rule: AssertionVerdict) -> str:

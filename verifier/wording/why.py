@@ -99,6 +99,8 @@ def however(judged: Judged) -> str | None:
             said = "neither the observation nor its message has it"
         case Late() | Early():
             said = f"it took {observed(finding)}"
+        case Illegal():
+            said = f"it moved {observed(finding)}"
         case Unproven() | Broken() | Unreadable():
             return None
         case _:
@@ -249,8 +251,10 @@ def _past(point: str) -> str:
 
 
 def _times(wanted: str | None) -> str:
-    word = (wanted or "").split(" ")[0]
-    return f"{wanted} {'time' if word == '1' else 'times'}"
+    word, _, rest = (wanted or "").partition(" ")  # `2`, `2 (fact essays)`, `1 at most`
+    plainly = rest and not rest.startswith("(")
+    said = wanted if plainly else word
+    return f"{said} {'time' if word == '1' else 'times'}" + (f" {rest}" if rest and not plainly else "")
 
 
 def _for(group: str | None) -> str:

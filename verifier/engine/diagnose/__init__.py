@@ -15,7 +15,7 @@ from verifier.diagnosis import Diagnosis, Edit, Repair
 from verifier.engine.diagnose.case import MOST_ROWS_JUDGED, Budget, Case, about, claim, same
 from verifier.engine.diagnose.cause import causes_of
 from verifier.engine.diagnose.nearest import Profile, difference, most_like, passed
-from verifier.engine.diagnose.repair import repair_of
+from verifier.engine.diagnose.repair import MOST_OF_A_SMALL_FLOW, repair_of
 from verifier.engine.diagnose.witness import witness_of
 from verifier.verdict import FlowVerdict, Verdict
 
@@ -44,7 +44,7 @@ def diagnosed(cases: Sequence[Case], *, most: int) -> list[FlowVerdict]:
 
 def diagnose(case: Case, good: Sequence[Profile] = ()) -> FlowVerdict:
     """The verdict of one flow with its diagnosis; `good` are flows of the same shape that passed."""
-    budget = Budget(left=MOST_ROWS_JUDGED)
+    budget, pairs = Budget(left=MOST_ROWS_JUDGED), Budget(left=MOST_OF_A_SMALL_FLOW)
     rules = list(case.verdict.assertions)
     repairs: list[Repair] = []
     helped: list[Edit] = []
@@ -57,7 +57,7 @@ def diagnose(case: Case, good: Sequence[Profile] = ()) -> FlowVerdict:
             else j
             for n, j in enumerate(rule.findings)
         )
-        repair, edits = repair_of(case, number, budget)
+        repair, edits = repair_of(case, number, budget, pairs)
         repairs += [repair] if repair is not None else []
         helped += edits
         rules[number] = replace(rule, findings=findings, repair=repair)

@@ -13,13 +13,15 @@ from verifier.binding import BoundFlow
 from verifier.diagnosis import Edit
 from verifier.engine.diagnose.edits import common, fulfilling, invented
 from verifier.shape import Condition, Machine, Rule, Scalar, duration_ns, points_of, split_point
-from verifier.spans import Observation, Span, Value
+from verifier.spans import STATEMENT, Observation, Span, Value
 from verifier.values import plain
 from verifier.verdict import Early, Finding, Illegal, Late, Mismatch, Misordered, Missing, Unexpected
 
 NEAR_NS = 1_000
 """As near as an edit puts something to something else on one clock."""
-MOST_MOMENTS = 60
+MOST_MOMENTS = 80
+READS = "SELECT 1"
+"""A statement that writes nothing."""
 
 
 def likely(bound: BoundFlow, rule: Rule, finding: Finding) -> Iterator[Edit]:
@@ -30,6 +32,12 @@ def likely(bound: BoundFlow, rule: Rule, finding: Finding) -> Iterator[Edit]:
         case Unexpected(step=None):
             yield from _succeeds(finding)
             yield from _without(finding, bound)
+        case Unexpected(wrote=str()):
+            for e in finding.evidence[1:2]:
+                for name in STATEMENT:
+                    if isinstance(e.of.row, Span) and e.of.row.attributes.get(name):
+                        yield _changed(bound, e.of, name, e.of.row.attributes[name], READS)
+                yield _out(bound, e.of)
         case Unexpected():
             count = finding.seen is not None
             for e in reversed(finding.evidence) if count else finding.evidence[:1]:
@@ -59,10 +67,10 @@ def every(bound: BoundFlow, rule: Rule) -> Iterator[Edit]:
     seen = _observations(bound, steps)
     for o in seen:
         yield _out(bound, o)
-        if isinstance(o.row, Span) and o.row.status == "error":
-            yield Edit(sort="failed", of=o, step=step_of(bound, o), service=o.row.service)
     for n, o in enumerate(seen):
         yield from _swapped(bound, o, seen[n + 1 :])
+    for o in (Observation(row=m.row) for m in bound.flow.members):
+        yield from _undone(bound, o)
     times = moments(bound, rule, steps)
     for step in steps:
         for at_ns in times:
@@ -110,7 +118,7 @@ def moments(bound: BoundFlow, rule: Rule, steps: list[str]) -> list[int]:
         out[(a + b) // 2] = None
     for t in points:
         for limit in limits:
-            out |= dict.fromkeys((t + limit, t + limit - slack, t + limit + slack))
+            out |= dict.fromkeys(t + sign * limit + by for by in (0, -slack, slack) for sign in (1, -1))
     return list(out)[:MOST_MOMENTS] or [bound.opened_ns]
 
 
@@ -184,6 +192,13 @@ def _changed(bound: BoundFlow, o: Observation, name: str, seen: Value, value: Va
     )
 
 
+def _undone(bound: BoundFlow, o: Observation) -> Iterator[Edit]:
+    """A row that succeeds where it failed, or that isn't there."""
+    if isinstance(o.row, Span) and o.row.status == "error":
+        yield Edit(sort="failed", of=o, step=step_of(bound, o), service=o.row.service)
+    yield _out(bound, o)
+
+
 def _swapped(bound: BoundFlow, o: Observation, others: list[Observation]) -> Iterator[Edit]:
     for other in others:
         yield Edit(
@@ -240,6 +255,7 @@ def _missing(bound: BoundFlow, rule: Rule, finding: Missing) -> Iterator[Edit]:
             edge = trigger.last_ns if split_point(finding.since or "")[0] == "end" else trigger.first_ns
             yield from _inserted(bound, rule, step, max(edge, trigger.last_ns), _causes(trigger))
             yield from _inserted(bound, rule, step, edge, _causes(trigger))
+            yield _in(bound, rule, step, trigger.first_ns, _causes(trigger))
             for o in _observations(bound, [step]):
                 yield from _moves(bound, trigger, o.first_ns, later=False)
                 yield from _moves(bound, o, trigger.last_ns, later=True)
@@ -319,12 +335,15 @@ def _valued(bound: BoundFlow, rule: Rule, finding: Mismatch) -> Iterator[Edit]:
 def _timed(bound: BoundFlow, rule: Rule, finding: Late | Early) -> Iterator[Edit]:
     first, then = finding.evidence[0].of, finding.evidence[1].of
     slack = bound.clocks.uncertainty_ns + 1_000_000
-    for gap in (NEAR_NS, slack) if isinstance(finding, Late) else (0, slack):
-        at_ns = first.last_ns + gap if isinstance(finding, Late) else first.last_ns + finding.limit_ns + gap
-        yield Edit(sort="moved", of=then, at_ns=at_ns, step=step_of(bound, then), service=then.row.service)
-    yield Edit(
-        sort="moved", of=first, at_ns=then.first_ns - NEAR_NS, step=step_of(bound, first), service=first.row.service
-    )
+    if isinstance(finding, Early):  # by what is wanting: what the clock was advanced in between still counts
+        for gap in (0, slack):
+            by = finding.limit_ns - finding.took.lo + gap
+            for o, at_ns in ((then, then.first_ns + by), (first, first.first_ns - by)):
+                yield Edit(sort="moved", of=o, at_ns=at_ns, step=step_of(bound, o), service=o.row.service)
+    else:
+        yield from _moves(bound, then, first.last_ns, later=True)
+        at_ns = then.first_ns - NEAR_NS
+        yield Edit(sort="moved", of=first, at_ns=at_ns, step=step_of(bound, first), service=first.row.service)
     step = split_point(finding.then)[1]
     if step in bound.shape.steps and isinstance(finding, Late):
         yield from _inserted(bound, rule, step, first.last_ns, _causes(first))

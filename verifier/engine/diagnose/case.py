@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, fields, replace
 
 from verifier.binding import BoundFlow, bind
 from verifier.clock import Clocks
-from verifier.engine.judge import Setting, as_of, judge
+from verifier.engine.judge import Setting, as_of, judge, lay
 from verifier.engine.plan import Plan
 from verifier.flows import Flow, Member, Row, sort_key
 from verifier.shape import Rule, Scalar
 from verifier.spans import Observation
 from verifier.verdict import AssertionVerdict, Evidence, Finding, FlowVerdict, Judged, Unproven, Verdict
 
-MOST_ROWS_JUDGED = 40_000
-"""How many rows are judged again for one flow, in all: the work of a diagnosis is bounded, whatever the flow is."""
+MOST_ROWS_JUDGED = 60_000
+"""How many rows are judged again for one flow, in all but the pairs of edits of a small one."""
 UNCLAIMED = frozenset(
-    {"evidence", "absences", "doubt", "took", "due_ns", "order", "apart", "jumped", "attempts", "topic", "why", "seen"}
+    {"evidence", "absences", "doubt", "due_ns", "order", "apart", "jumped", "attempts", "why", "seen"}
 )
 """Fields of a finding that follow from its observations, or say how it is known: no part of what it claims."""
 
@@ -28,10 +28,11 @@ Claim = tuple[tuple[str, object], ...]
 
 @dataclass(slots=True)
 class Budget:
-    """How many rows may still be judged again; `spent` once it was not enough."""
+    """How many rows may still be judged again; `spent` once it was not enough. What is taken is taken of `of` too."""
 
     left: int = MOST_ROWS_JUDGED
     spent: bool = False
+    of: "Budget | None" = None
 
     def take(self, rows: int) -> bool:
         """Whether so many rows may be judged."""
@@ -39,7 +40,7 @@ class Budget:
             self.spent = True
             return False
         self.left -= rows
-        return True
+        return self.of is None or self.of.take(rows)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Case:
     setting: Setting
     given: Mapping[str, Scalar] = field(default_factory=dict)
     verdict: FlowVerdict
+    _open: bool | None = field(default=None, init=False, repr=False)
 
     @property
     def facts(self) -> Mapping[str, Scalar]:
@@ -61,6 +63,14 @@ class Case:
     def rows(self) -> tuple[Row, ...]:
         """The rows that had been seen at the moment of judging, by time."""
         return tuple(m.row for m in as_of(self.flow, self.setting.sight.at_ns).members)
+
+    @property
+    def open(self) -> bool:
+        """Whether the flow was not over yet at the moment of judging."""
+        if self._open is None:
+            laid = lay(self.plan, self.flow, self.setting, given=self.facts)
+            self._open = laid is not None and not laid.bound.closed
+        return self._open
 
     @property
     def lossy(self) -> bool:
@@ -77,7 +87,7 @@ class Case:
         if rule.verdict is Verdict.SATISFIED:
             return True
         if rule.verdict is Verdict.PENDING:
-            return any(r.verdict is Verdict.PENDING for r in self.verdict.assertions)
+            return self.open or any(r.verdict is Verdict.PENDING for r in self.verdict.assertions)
         unproven = rule.verdict is Verdict.INCONCLUSIVE and all(isinstance(j.finding, Unproven) for j in rule.findings)
         return unproven and self.lossy
 
@@ -104,6 +114,7 @@ class Case:
                 rows=rows,
                 uncertainty_ns=self.setting.uncertainty_ns,
                 jumps=self.setting.jumps,
+                outages=self.setting.outages,
                 records_complete=sight.records_complete,
             ),
             opened_ns=min((Observation(row=r).first_ns for r in rows), default=sight.from_ns),
@@ -131,13 +142,18 @@ def claim(finding: Finding) -> Claim:
     return (
         ("word", finding.word),
         *((f.name, getattr(finding, f.name)) for f in fields(finding) if f.name not in UNCLAIMED),
-        ("counted", getattr(finding, "seen", None) if finding.word in ("missing", "unexpected", "mismatch") else None),
+        ("counted", getattr(finding, "seen", None)),
     )
 
 
 def about(finding: Finding) -> frozenset[tuple[object, ...]]:
     """The observations that a finding is about; attempts that failed are beside the point."""
     return frozenset(named(e) for e in finding.evidence if e.role != "failed attempt")
+
+
+def subject(finding: Finding) -> tuple[object, ...] | None:
+    """The first observation that a finding names, attempts that failed apart; None if it names none."""
+    return next((named(e) for e in finding.evidence if e.role != "failed attempt"), None)
 
 
 def named(evidence: Evidence) -> tuple[object, ...]:
@@ -159,8 +175,7 @@ def same(found: Judged, other: Judged) -> bool:
     """
     if found.verdict is not other.verdict or claim(found.finding) != claim(other.finding):
         return False
-    mine, its = about(found.finding), about(other.finding)
-    return its <= mine and bool(its) == bool(mine)
+    return about(other.finding) <= about(found.finding) and subject(other.finding) == subject(found.finding)
 
 
 def gone(found: Judged, rule: AssertionVerdict) -> bool:

@@ -44,6 +44,8 @@ FIRST: Sequence[CauseSort] = (
 )
 """Which sort goes first where two explain the same with as many edits: what the evidence tells of itself."""
 
+LACKS = frozenset({"missing", "failed", "silent"})
+
 Key = tuple[str, int]
 
 
@@ -169,11 +171,16 @@ def _early(cause: Cause) -> int:
 
 
 def _folded(tried: Sequence[Tried], left: set[Key], rank: _Rank) -> tuple[Cause, ...]:
-    """The cause that explains most, then the one that explains most of the rest."""
+    """The cause that explains most, then the one that explains most of the rest.
+
+    None that breaks as much as it mends; of what lacks, what should follow from it lacks too.
+    """
     out: list[Cause] = []
     todo = set(left)
     while todo and len(out) < MOST_CAUSES:
-        useful = [t for t in tried if todo & set(t.cause.explains)]
+        useful = [
+            t for t in tried if (n := len(todo & set(t.cause.explains))) and (t.cause.sort in LACKS or n > t.breaks)
+        ]
         if not useful:
             break
         best = min(useful, key=lambda t: rank.of(t, todo))

@@ -119,8 +119,8 @@ def with_value(o: Observation, attribute: str, value: Value, shape: Shape) -> Ro
 
 def _set(attributes: Mapping[str, Value], names: Sequence[str], value: Value) -> dict[str, Value]:
     name = next((n for n in names if attributes.get(n) not in (None, "")), names[0])
-    rest = {k: v for k, v in attributes.items() if k not in names or k == name}
-    return {k: v for k, v in {**rest, name: value}.items() if v is not None}
+    rest = {k: v for k, v in attributes.items() if k not in names}
+    return rest if value is None else {**rest, name: value}
 
 
 def _path(record: Record, names: Sequence[str]) -> str:
@@ -131,7 +131,8 @@ def _path(record: Record, names: Sequence[str]) -> str:
 def _set_path(value: Mapping[str, Value], path: str, to: Value) -> dict[str, Value]:
     name, _, rest = path.partition(".")
     if not rest:
-        return {k: v for k, v in {**value, name: to}.items() if v is not None}
+        others = {k: v for k, v in value.items() if k != name}  # other nulls stay what they are
+        return others if to is None else {**others, name: to}
     below = value.get(name)
     return {**value, name: _set_path(below if isinstance(below, Mapping) else {}, rest, to)}
 
@@ -164,8 +165,11 @@ def invented(
             made = replace(made, value={"metadata": {"traceparent": f"00-{after.row.trace_id}-{after.row.span_id}-01"}})
     else:
         others = [x.of.row.service for x in bound.occurrences.get(step, ())]
-        service = wanted.service or (others[0] if others else "") or (after.row.service if after else "") or UNSEEN
-        instance = next((s.instance for s in bound.flow.spans if s.service == service), UNSEEN)
+        service = wanted.service or (others[0] if others else "") or (after.row.service if after else "")
+        spans = sorted(bound.flow.spans, key=lambda s: (abs(s.start_ns - at_ns), s.id))
+        near = next((s for s in spans if not service or s.service == service), None)  # whoever spoke then may say it
+        service = service or (near.service if near is not None else UNSEEN)
+        instance = near.instance if near is not None else UNSEEN
         made = Span(
             trace_id=f"{serial:032x}",
             span_id=f"{serial:016x}",

@@ -5,7 +5,7 @@ with another value. Distance counts steps, then order, then facts; ties go to th
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -77,7 +77,7 @@ def difference(case: Case, best: Profile) -> Nearest:
         key=best.case.flow.key,
         missing=tuple(c for c in counts if c[1] < c[2]),
         extra=tuple(c for c in counts if c[1] > c[2]),
-        order=tuple(p for p in _turned(mine, best) if set(p) <= _asked(case))[:MOST_ORDERS],
+        order=tuple(_turned(mine, best, _asked(case)))[:MOST_ORDERS],
         values=(*_carried(case, best), *_facts(mine, best)),
     )
 
@@ -117,14 +117,14 @@ def _asked(case: Case) -> set[str]:
 def _distance(a: Profile, b: Profile) -> tuple[int, int, int]:
     steps = sum(abs(a.counts[s] - b.counts[s]) for s in {*a.counts, *b.counts})
     facts = sum(canonical(a.facts.get(n)) != canonical(b.facts.get(n)) for n in {*a.facts, *b.facts})
-    return steps, len(_turned(a, b)), facts
+    return steps, len(_turned(a, b, {*a.times})), facts
 
 
-def _turned(a: Profile, b: Profile) -> list[tuple[str, str]]:
-    """Neighbouring steps of a that come the other way round in b, far enough apart in both to be told."""
+def _turned(a: Profile, b: Profile, asked: Container[str]) -> list[tuple[str, str]]:
+    """Those of these steps that are neighbours in a and come the other way round in b, far enough apart in both."""
     slack = a.case.setting.uncertainty_ns
     out: list[tuple[str, str]] = []
-    steps = [s for s in a.times if s in b.times]
+    steps = [s for s in a.times if s in b.times and s in asked]
     for x, y in pairwise(steps):
         if a.times[y] - a.times[x] > slack and b.times[x] - b.times[y] > slack:
             out.append((x, y))

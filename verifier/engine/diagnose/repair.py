@@ -19,9 +19,11 @@ from verifier.verdict import AssertionVerdict, Verdict
 
 MOST_EDITS = 8
 MOST_OF_A_RULE = 6_000
-"""How many rows are judged again for the repair of one rule."""
-SMALL, MOST_OF_A_SMALL_FLOW = 12, 10_000
-"""Up to how many rows every pair of edits is tried, and how many rows that may take."""
+"""How many rows are judged again for one search: for one edit, for several, for every pair."""
+SMALL, MOST_OF_A_SMALL_FLOW = 12, 20_000
+"""Up to how many rows every pair of edits is tried, and how many rows that may take for all rules of a flow."""
+FOR_CAUSES = 15_000
+"""How many rows are left to be judged for causes, however many rules there are to repair."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,27 +61,34 @@ class Search:
                     yield edit
 
 
-def repair_of(case: Case, number: int, budget: Budget) -> tuple[Repair | None, list[Edit]]:
-    """The nearest repair of a rule, and the single edits that took at least one of its findings away."""
+def repair_of(case: Case, number: int, budget: Budget, pairs: Budget) -> tuple[Repair | None, list[Edit]]:
+    """The nearest repair of a rule, and the single edits that took at least one of its findings away.
+
+    `pairs` is what is left for pairs of edits, of all rules of the flow.
+    """
     rows, rule = case.rows, case.verdict.assertions[number]
-    search = Search(case=case, number=number, budget=Budget(left=min(budget.left, MOST_OF_A_RULE)))
+    search = Search(case=case, number=number, budget=_share(budget, FOR_CAUSES))
     found = _one(search, rows, rule)
     if found is None:
         ones = not search.budget.spent
-        found = _more(search, rows, rule)
+        found = _more(search, rows, rule, budget)
         if found is not None and len(found.edits) == 2:
             found = replace(found, least=ones)
         elif len(rows) <= SMALL:
-            search.budget = Budget(left=MOST_OF_A_SMALL_FLOW)
+            search.budget = _share(pairs, 0)
             fewer = _two(search, rows)
             least = ones and not search.budget.spent
             if fewer is not None:
                 found = replace(fewer, least=ones)
             elif found is not None:
                 found = replace(found, least=least and len(found.edits) == 3)
-    budget.take(min(budget.left, MOST_OF_A_RULE - search.budget.left if len(rows) > SMALL else 0))
     helped = [e for _, e in sorted(search.helped, key=lambda item: item[0])]
     return found, helped
+
+
+def _share(budget: Budget, kept: int) -> Budget:
+    """A part of a budget: what one search may take of it, so that `kept` is left."""
+    return Budget(left=max(0, min(budget.left - kept, MOST_OF_A_RULE)), of=budget)
 
 
 def _wrong(rule: AssertionVerdict) -> int:
@@ -123,10 +132,10 @@ def _two(search: Search, rows: tuple[Row, ...]) -> Repair | None:
     return None
 
 
-def _more(search: Search, rows: tuple[Row, ...], rule: AssertionVerdict) -> Repair | None:
+def _more(search: Search, rows: tuple[Row, ...], rule: AssertionVerdict, budget: Budget) -> Repair | None:
     """The edit that leaves the fewest findings, again and again: few, though perhaps not the fewest."""
     edits: tuple[Edit, ...] = ()
-    search.budget = Budget(left=MOST_OF_A_RULE)
+    search.budget = _share(budget, FOR_CAUSES)
     shape = search.case.plan.shape
     while len(edits) < MOST_EDITS:
         best: tuple[int, Edit, AssertionVerdict] | None = None

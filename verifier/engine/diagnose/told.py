@@ -1,7 +1,8 @@
 """What the evidence tells of itself: candidates for a cause that need no guess.
 
 In: a `Case`, its steps bound, its findings. Out: `Cause`s, not yet judged: an attempt that failed, a message that came
-twice with all that followed, a value that changed at one hop, a pause after which all came late, a clock that is off.
+twice with all that followed, a value that changed at one hop, one value that makes two one or one two, a pause after
+which all came late, a start after its own effects, a clock that is off.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from itertools import pairwise
 
 from verifier.binding import BoundFlow
 from verifier.diagnosis import Cause, CauseSort, Edit
+from verifier.engine.diagnose.alike import alike
 from verifier.engine.diagnose.candidates import step_of
 from verifier.engine.diagnose.case import Case
 from verifier.engine.diagnose.edits import common
@@ -17,8 +19,8 @@ from verifier.spans import Observation, Record, Span, Value, message_ids, own
 from verifier.values import canonical
 from verifier.verdict import Finding, Late, Mismatch, Misordered, Missing, Unexpected
 
-LEAST_PAUSE_NS, MOST_PAUSES, NEAR_MS_NS = 500_000_000, 6, 1_000_000
-"""From how long on a pause is thought to be one, and how many of the longest are tried."""
+LEAST_PAUSE_NS, MOST_PAUSES, MOST_PLACES, NEAR_MS_NS = 500_000_000, 6, 8, 1_000_000
+"""From how long on a pause is thought to be one, how many of the longest are tried, and how many places before it."""
 
 
 def told(case: Case, bound: BoundFlow, found: Sequence[Finding]) -> list[Cause]:
@@ -32,7 +34,9 @@ def told(case: Case, bound: BoundFlow, found: Sequence[Finding]) -> list[Cause]:
     for finding in found:
         if isinstance(finding, Mismatch):
             out += _value(case, bound, finding)
+    out += alike(bound, found)
     out += _pauses(case, bound, found)
+    out += _after_effects(case, bound)
     out += _clock(case, bound)
     return out
 
@@ -143,18 +147,38 @@ def _pauses(case: Case, bound: BoundFlow, found: Sequence[Finding]) -> list[Caus
     out: list[Cause] = []
     begun = [Observation(row=r).first_ns for r in rows]
     gaps = sorted(((b - a, n + 1) for n, (a, b) in enumerate(pairwise(begun))), reverse=True)
+    least = max(LEAST_PAUSE_NS, gaps[0][0] // 2 if gaps else 0)  # where others wait as long, nothing paused
     for gap, n in gaps[:MOST_PAUSES]:
-        if gap > LEAST_PAUSE_NS:
+        if gap >= least:
             out.append(_late(bound, rows[n:], gap - LEAST_PAUSE_NS // 100))
+    order = any(not isinstance(f, Missing) for f in late)
+    if order and gaps and gaps[0][0] >= least:  # what came last may belong to anywhere before it
+        n = gaps[0][1]
+        lasts = max(Observation(row=r).last_ns for r in rows[n:]) - begun[n]
+        places = [begun[k] + LEAST_PAUSE_NS // 100 for k in range(0, n - 1, max(1, n // MOST_PLACES))]
+        places.append(begun[0] - lasts - LEAST_PAUSE_NS // 100)
+        out += [_late(bound, rows[n:], begun[n] - at_ns) for at_ns in places]
     ties: list[tuple[int, int]] = []
     for n, row in enumerate(rows):
         above = [Observation(row=r).first_ns for r in rows if r.id in bound.clocks.ancestors(row)]
-        if above and begun[n] - max(above) > LEAST_PAUSE_NS:
+        if above and begun[n] - max(above) >= least:
             ties.append((begun[n] - max(above), n))
     for gap, n in sorted(ties, reverse=True)[:MOST_PAUSES]:
         caused = [r for r in rows if r is rows[n] or rows[n].id in bound.clocks.ancestors(r)]
         out.append(_late(bound, caused, gap - LEAST_PAUSE_NS // 100))
     return out
+
+
+def _after_effects(case: Case, bound: BoundFlow) -> list[Cause]:
+    """What began after something that it led to: moved to just before the first of that."""
+    out: list[Cause] = []
+    for row in case.rows:
+        effects = [Observation(row=r).first_ns for r in case.rows if row.id in bound.clocks.ancestors(r)]
+        o = Observation(row=row)
+        if effects and o.first_ns - min(effects) > bound.clocks.uncertainty_ns:
+            to = min(effects) - NEAR_MS_NS
+            out.append(of_edit(Edit(sort="moved", of=o, at_ns=to, step=step_of(bound, o), service=row.service)))
+    return out[:MOST_PAUSES]
 
 
 def _late(bound: BoundFlow, rows: Sequence[Row], by_ns: int) -> Cause:

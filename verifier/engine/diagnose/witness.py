@@ -32,14 +32,13 @@ def witness_of(case: Case, number: int, found: Judged, budget: Budget) -> Witnes
 
     every = (*case.rows, *(m.row for m in case.flow.shared))
     pointed = {e.of.row.id for e in found.finding.evidence}
-    near = _near(every, pointed)
-    if gives(near):
-        rows = fewest(near, gives)
-    elif gives(every):
-        rows = fewest(every, gives)
-    else:
+    rows = next((list(some) for some in (_near(every, pointed), every) if gives(some)), None)
+    if rows is None:
         return None
-    rows = _fewest_events(rows, gives)
+    left: list[Row] | None = None
+    while rows != left:  # what an event was needed for may have gone with another one
+        left = rows
+        rows = _fewest_events(fewest(rows, gives), gives)
     plain = renamed(bare(rows, gives), gives)
     drawn = apart(plain)
     guilty = _guilty(found, rows)
