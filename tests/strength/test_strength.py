@@ -19,23 +19,18 @@ SHIPPED = ("phase1-regular", "phase1-guest")
 # What the shipped shapes let live on each recording, with the reason in docs/how-to/measure-a-shapes-strength.md.
 LIVING = {
     "regular": {("order", "content"), ("order", "registered"), ("order", "suggested")},
-    "enriched/regular": {
-        *(("order", step) for step in ("content", "register", "registered", "suggested")),
-        *((sort, "completed") for sort in ("lost", "missing")),
-    },
+    "enriched/regular": {("order", step) for step in ("content", "register", "registered", "suggested")},
     "guest": {("twice", "content_done"), ("order", "register")},
     "enriched/guest": {
         ("missing", "change"),
         *(("order", step) for step in ("content", "register", "registered")),
-        *((sort, "completed") for sort in ("lost", "missing")),
     },
     "course_mismatch": set(),
-    "enriched/course_mismatch": {("lost", "completed"), ("missing", "completed")},
+    "enriched/course_mismatch": set(),
     "duplicates": set(),
     "enriched/timeout_monitor": {
         *(("order", step) for step in ("els_confirmed", "register")),
         ("changed", "by_timeout"),
-        *((sort, "completed") for sort in ("lost", "missing")),
     },
 }
 
@@ -78,7 +73,6 @@ def test_a_shape_without_three_rules_lets_exactly_live_what_they_guarded(tmp_pat
     assert steps == {"registered", "completed", "command", "requested", "suggested", "confirmation", "ready"}
     rest = {(u.sort, u.step, u.other) for u in found.unwatched if not u.attribute}
     assert rest == {
-        ("missing", "completed", None),
         ("missing", "requested", None),
         ("order", "command", "requested"),
         ("overlap", "confirmed", "ready"),
