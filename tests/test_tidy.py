@@ -36,6 +36,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
             "shares",
             "clock",
             "jumps",
+            "paths",
             "diagnosis",
             "anomalies",
             "findings",

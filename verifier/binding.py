@@ -235,8 +235,10 @@ class BoundFlow:
         return self._of_message(o.row, names)
 
     def _of_message(self, span: Span, names: tuple[str, ...]) -> Seen:
-        if span.dropped_attributes:
-            return Seen(state="unreadable", why=_dropped(span.dropped_attributes))
+        if n := span.dropped_attributes:
+            return Seen(
+                state="unreadable", why=f"{n} attribute{'s' * (n > 1)} of the span {'were' if n > 1 else 'was'} dropped"
+            )
         records = self.message(span)
         if records:
             values = {canonical(v): v for r in records if (v := own(r, names)) is not None}
@@ -382,14 +384,17 @@ def _once(flow: BoundFlow, name: str, step: Step, found: list[Observation]) -> t
             groups.setdefault("\0".join(canonical(v.value) for v in values), []).append(o)
         else:
             doubts.append(Occurrence(step=name, of=o, doubt=f"its {blind} can't be read, so it may be a repetition"))
-    kept = [Occurrence(step=name, of=group[0], again=tuple(group[1:])) for group in groups.values()]
+    each = (group if len(group) == 1 else _caused(flow, group) for group in groups.values())
+    kept = [Occurrence(step=name, of=o, again=tuple(again)) for o, *again in each]
     return tuple(sorted(kept + doubts, key=lambda x: (x.of.first_ns, x.of.id)))
+
+
+def _caused(flow: BoundFlow, group: list[Observation]) -> list[Observation]:
+    """The group, with one first that descends from no other of it."""
+    first = next((o for o in group if not any(flow.clocks.causes(x.row, o.row) for x in group)), group[0])
+    return [first, *(o for o in group if o is not first)]
 
 
 def _first(orders: list[Order], *answers: str) -> Order:
     """The first order with the first of these answers that any gives; else the first of all."""
     return next((order for answer in answers for order in orders if order.answer == answer), orders[0])
-
-
-def _dropped(count: int) -> str:
-    return "1 attribute of the span was dropped" if count == 1 else f"{count} attributes of the span were dropped"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from verifier.flows import Row, RowId
+from verifier.paths import above, downwards
 from verifier.spans import MessageId, Observation, Record, Span, consumes, destination, message_ids
 
 Answer = Literal["yes", "no", "unknown"]
@@ -146,14 +147,7 @@ class Clocks:
         """Every row that a path leads from."""
         known = self._ancestors.get(row.id)
         if known is None:
-            seen: set[RowId] = set()
-            todo = list(self._up.get(row.id, ()))
-            while todo:
-                i = todo.pop()
-                if i not in seen and i != row.id:
-                    seen.add(i)
-                    todo.extend(self._up.get(i, ()))
-            known = self._ancestors[row.id] = frozenset(seen)
+            known = self._ancestors[row.id] = frozenset(above(self._up, row.id))
         return known
 
     def _published_by(self, a: Observation, b: Observation) -> bool:
@@ -266,7 +260,7 @@ class Clocks:
 
     def due_ns(self, p: At, limit_ns: int, *, business: bool = False, other_clock: bool = True) -> int:
         """The moment by which `limit_ns` has surely passed since p."""
-        since = self.when(p).hi + (self.uncertainty_ns + self._off.get(self.clock(p.of), 0) if other_clock else 0)
+        since = self.when(p).hi + (self.behind_ns(p.of) if other_clock else 0)
         due = since + limit_ns
         if business:
             gone = 0
@@ -278,6 +272,10 @@ class Clocks:
                     return jump.at.hi
             due -= gone
         return due
+
+    def behind_ns(self, o: Observation) -> int:
+        """How far the clock of whatever else happened may be behind the one that stamped o."""
+        return self.uncertainty_ns + self._off.get(self.clock(o), 0)
 
     def clock(self, o: Observation) -> str:
         """Which clock stamped it; clocks that nothing names are each their own."""
@@ -350,11 +348,11 @@ class Clocks:
     def _disqualify(self) -> None:
         """Finds pairs of clocks on which an effect starts before its cause by more than their uncertainty."""
         wrong: set[frozenset[str]] = set()
-        for effect, causes in self._up.items():
+        for effect, begun in self._too_soon():
             b = Observation(row=self._by_id[effect])
-            for cause in causes:
+            for cause in self.ancestors(b.row):
                 a = Observation(row=self._by_id[cause])
-                begun, earliest = self.when(At(of=b)).hi, self.when(At(of=a)).lo
+                earliest = self.when(At(of=a)).lo
                 c, d, maker = self.clock(a), self.clock(b), self._maker(a)
                 if c != d and begun < earliest - self.uncertainty_ns:
                     wrong.add(self._contradict(c, d, earliest - begun))
@@ -366,6 +364,18 @@ class Clocks:
                 if (maker := self._maker(a)) != self.clock(a):
                     wrong.add(self._contradict(maker, self.clock(a), row.made_ns - row.seen_ns))
         self._disqualified = frozenset(wrong)
+
+    def _too_soon(self) -> Iterable[tuple[RowId, int]]:
+        """What seems to have begun before something that it descends from, and when."""
+        latest: dict[RowId, int] = {}  # of all that it descends from, the one that began last
+        for i in downwards(self._up, self._by_id):
+            row = self._by_id[i]
+            up = [Observation(row=self._by_id[i]) for i in self._up.get(row.id, ())]
+            own = (max(self.when(At(of=a)).lo, -INFINITY_NS if _unmade(a) else a.first_ns) for a in up)
+            latest[row.id] = max((*own, *(latest[a.row.id] for a in up if a.row.id in latest)), default=-INFINITY_NS)
+            begun = self.when(At(of=Observation(row=row))).hi
+            if begun < latest[row.id] - self.uncertainty_ns:
+                yield row.id, begun
 
     def _contradict(self, c: str, d: str, by_ns: int) -> frozenset[str]:
         """Notes that one of the two is off, nobody knows which; infinity (no time at all) says nothing of how far."""

@@ -73,7 +73,7 @@ class Timeout(Rule):
     def _in_time(self, flow: BoundFlow, c: PointOf) -> int:
         """The last moment at which a `step` leaves c in time, by whatever clock."""
         end = flow.clocks.when(At(of=c.of.of, edge=c.edge)).hi
-        return end - flow.duration(self.due_after) + flow.clocks.uncertainty_ns
+        return end - flow.duration(self.due_after) + flow.clocks.behind_ns(c.of.of)
 
     def _earlier(self, flow: BoundFlow, a: PointOf, most_ns: int | None = None) -> Absence:
         """No `step` before the first that was seen; of those, only what came by `most_ns` matters."""

@@ -109,8 +109,8 @@ class Sight:
             return Proof(
                 state="unread", why="when it is due can't be told: an end that it is counted from is not known"
             )
-        latest = until + flow.clocks.uncertainty_ns  # by another clock it may have been in time
-        maybe = next((m for m in self._maybes(absence, flow) if m.order or m.of.first_ns <= latest), None)
+        maybes = self._maybes(absence, flow)  # by another clock it may have been in time
+        maybe = next((m for m in maybes if m.order or m.of.first_ns - flow.clocks.behind_ns(m.of) <= until), None)
         if maybe is not None:
             return Proof(state="unread", why=maybe.why, settled_by=maybe.settled_by, maybe=maybe)
         if absence.until_ns is None and not flow.closed:

@@ -57,7 +57,7 @@ def _before(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow
         return _and(flow.before(_start(o), p) for p in points)
 
     last = min(points, key=lambda p: _when(flow, p)[1])
-    end = _settled(flow, _when(flow, last)[1])
+    end = _settled(flow, last)
     view = replace(_narrow(flow, inside, role=f"before {point}"), closed=True, until_ns=end)
     extra = (Absence(steps=(step,), until_ns=end),)
     yield view, _resting(_shown(rule.check(view), flow.evidence(step, last.of)), extra, extra)
@@ -81,7 +81,7 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
         if not following:
             continue
         entered = True
-        end = _settled(flow, min(_when(flow, q)[1] for q in following))
+        end = _settled(flow, min(following, key=lambda q: _when(flow, q)[1]))
 
         def inside(o: Observation, p: PointOf = p, following: list[PointOf] = following) -> tuple[Truth, Order | None]:
             begun, order = _or([flow.before(p, _start(o))])
@@ -227,9 +227,10 @@ def _when(flow: BoundFlow, p: PointOf) -> tuple[int, int]:
     return min(w.lo for w in when), min(w.hi for w in when)
 
 
-def _settled(flow: BoundFlow, end_ns: int) -> int:
-    """When all before the end of a scope has been seen: while the flow is open, another clock may be behind."""
-    return end_ns if flow.closed else end_ns + flow.clocks.uncertainty_ns
+def _settled(flow: BoundFlow, p: PointOf) -> int:
+    """When all before p, where a scope ends, has been seen: while the flow is open, another clock may be behind."""
+    end = _when(flow, p)[1]
+    return end if flow.closed else end + max(flow.clocks.behind_ns(o) for o in p.of.all)
 
 
 def _or(orders: Iterable[Order]) -> tuple[Truth, Order | None]:
