@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from verifier.binding import BoundFlow, bind
+from verifier.binding import BoundFlow
 from verifier.clock import Clocks
 from verifier.flows import Flow, Member, sort_key
+from verifier.occurrences import bind
 from verifier.shape import AttributeName, Condition, Correlation, Except, Shape, Step
 from verifier.sketch import ORIGIN_NS, parse
 from verifier.spans import Observation, Record, Span

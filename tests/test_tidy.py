@@ -51,6 +51,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
             "facts",
             "options",
             "binding",
+            "occurrences",
             "frames",
         )
     },

@@ -4,7 +4,6 @@ In: a `Flow`, a `Shape`, the flow's `Clocks`. Out: `BoundFlow`, all that an asse
 values: an occurrence that is sure, one that may be (`Maybe`), and none; a value that is known, absent, or unreadable.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -12,7 +11,7 @@ from typing import Literal
 from verifier.clock import At, Clocks, Interval, Order
 from verifier.facts import Known, find_fact
 from verifier.flows import Flow, Row, RowId
-from verifier.shape import FactRef, Scalar, Shape, Step, Times, duration_ns, split_point, times_range
+from verifier.shape import FactRef, Scalar, Shape, Times, duration_ns, split_point, times_range
 from verifier.spans import (
     MessageId,
     Observation,
@@ -24,8 +23,8 @@ from verifier.spans import (
     message_ids,
     own,
 )
-from verifier.steps import candidates, event_holds, matcher, observations
-from verifier.values import Truth, canonical, holds, number
+from verifier.steps import matcher
+from verifier.values import Truth, canonical, number
 from verifier.verdict import Absence, Evidence, Unreadable
 
 State = Literal["known", "absent", "unreadable"]
@@ -195,8 +194,12 @@ class BoundFlow:
         return order
 
     def took(self, p: PointOf, q: PointOf, *, business: bool = False) -> Interval:
-        """How long from p to q."""
-        return self.clocks.took(At(of=p.of.of, edge=p.edge), At(of=q.of.of, edge=q.edge), business=business)
+        """How long from p to q, where an occurrence stands for the first of its equals."""
+        ps, qs = ([At(of=o, edge=x.edge) for o in x.of.all] for x in (p, q))
+        # since the first of several is the longest since any, until the first is the shortest until any
+        since = [[self.clocks.took(a, b, business=business) for a in ps] for b in qs]
+        longest = [Interval(max(t.lo for t in each), max(t.hi for t in each)) for each in since]
+        return Interval(min(t.lo for t in longest), min(t.hi for t in longest))
 
     def jumped(self, p: PointOf, q: PointOf) -> Interval:
         """How far the business clock was advanced between p and q."""
@@ -316,83 +319,6 @@ class BoundFlow:
         return tuple(
             self.evidence(split_point(p)[1], o) for p in points for o in self.occurrences[split_point(p)[1]][:most]
         )
-
-
-def bind(flow: BoundFlow) -> BoundFlow:
-    """Finds every occurrence of every step."""
-    sure: dict[str, tuple[Occurrence, ...]] = {}
-    maybe: dict[str, tuple[Maybe, ...]] = {}
-    by_name: dict[tuple[str, bool], dict[str, list[Observation]]] = defaultdict(lambda: defaultdict(list))
-    for o in observations(m.row for m in flow.flow.members):
-        by_name[o.sort, False][o.name].append(o)
-    for o in observations(m.row for m in flow.flow.shared):
-        by_name[o.sort, True][o.name].append(o)
-    for name, step in flow.shape.steps.items():
-        matches = matcher(step)
-        yes: list[Observation] = []
-        unsure: list[Maybe] = []
-        named = candidates(step, by_name[step.sort, False])
-        for o in [*named, *candidates(step, by_name[step.sort, True])] if step.shared else named:
-            if not matches(o):
-                continue
-            doubt = _conditions(flow, name, step, o)
-            if doubt is None:
-                yes.append(o)
-            elif isinstance(doubt, Maybe):
-                unsure.append(doubt)
-        sure[name] = _once(flow, name, step, sorted(yes, key=lambda o: (o.first_ns, o.id)))
-        maybe[name] = tuple(sorted(unsure, key=lambda m: (m.of.first_ns, m.of.id)))
-    flow.occurrences, flow.maybes = sure, maybe
-    return flow
-
-
-def _conditions(flow: BoundFlow, name: str, step: Step, o: Observation) -> Maybe | Literal[False] | None:
-    """None: it matches. False: it doesn't. A `Maybe`: a condition can't be answered."""
-    doubt: Maybe | None = None
-    for attribute, condition in step.where.items():
-        seen = flow.value(o, attribute)
-        truth = None if seen.state == "unreadable" else holds(seen.value, condition)
-        if truth is False:
-            return False
-        if truth is None and doubt is None:
-            why = seen.why or "it can't be read as the type that the shape compares it with"
-            doubt = Maybe(step=name, of=o, attribute=attribute, raw=seen.value, why=why, settled_by=seen.settled_by)
-    if step.except_ is not None and isinstance(o.row, Span):
-        for event in o.row.events:
-            if event.name != step.except_.event:
-                continue
-            truth = event_holds(event.attributes, step.except_.where)
-            if truth:
-                return False
-            if truth is None:
-                doubt = Maybe(step=name, of=o, attribute=event.name, why="the event's attributes can't be read")
-        if o.row.dropped_events and doubt is None:
-            doubt = Maybe(step=name, of=o, attribute=step.except_.event, why="events of the span were dropped")
-    return doubt
-
-
-def _once(flow: BoundFlow, name: str, step: Step, found: list[Observation]) -> tuple[Occurrence, ...]:
-    """Folds what is equal in identity into one occurrence."""
-    if not step.identity:
-        return tuple(Occurrence(step=name, of=o) for o in found)
-    groups: dict[str, list[Observation]] = {}
-    doubts: list[Occurrence] = []
-    for o in found:
-        values = [flow.value(o, attribute) for attribute in step.identity]
-        blind = next((a for a, v in zip(step.identity, values, strict=True) if v.state != "known"), None)
-        if blind is None:
-            groups.setdefault("\0".join(canonical(v.value) for v in values), []).append(o)
-        else:
-            doubts.append(Occurrence(step=name, of=o, doubt=f"its {blind} can't be read, so it may be a repetition"))
-    each = (group if len(group) == 1 else _caused(flow, group) for group in groups.values())
-    kept = [Occurrence(step=name, of=o, again=tuple(again)) for o, *again in each]
-    return tuple(sorted(kept + doubts, key=lambda x: (x.of.first_ns, x.of.id)))
-
-
-def _caused(flow: BoundFlow, group: list[Observation]) -> list[Observation]:
-    """The group, with one first that descends from no other of it."""
-    first = next((o for o in group if not any(flow.clocks.causes(x.row, o.row) for x in group)), group[0])
-    return [first, *(o for o in group if o is not first)]
 
 
 def _first(orders: list[Order], *answers: str) -> Order:

@@ -11,7 +11,6 @@ from tests.engine.test_diagnose import KINDS, case_of, law, made
 from tests.engine.test_minimal import drawn_flows, found_in
 from tests.laws.made import rows_of
 from verifier.assertions import kinds
-from verifier.binding import observations
 from verifier.diagnosis import Repair
 from verifier.engine.diagnose import Budget, Case, diagnose
 from verifier.engine.diagnose.case import MOST_ROWS_JUDGED
@@ -20,6 +19,7 @@ from verifier.engine.diagnose.repair import MOST_OF_A_SMALL_FLOW, repair_of
 from verifier.engine.plan import plan
 from verifier.flows import Flow, Row
 from verifier.shape import Rule
+from verifier.steps import observations
 from verifier.verdict import AssertionVerdict, Verdict
 
 MOST = 8

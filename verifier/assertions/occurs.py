@@ -36,7 +36,8 @@ class Occurs(Rule):
         findings: list[Finding] = []
         if self.for_each:
             groups, blind = self._groups(flow)
-            most = max((flow.count(members)[1] for _, members in groups), default=0) + len(blind)
+            maybes = len(flow.maybes[self.step])
+            most = max((flow.count(members)[1] for _, members in groups), default=0) + len(blind) + maybes
             found = [f for group, members in groups for f in self._count(flow, bounds, members, group=group)]
             lacking = sum(bounds[0] - _most(f) for f in found if isinstance(f, Missing))  # of all groups together
             findings += [f for f in found if not isinstance(f, Missing) or lacking > len(blind)]

@@ -34,6 +34,20 @@ class _Edge:
     took: Interval | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sighting(PointOf):
+    """An observation of a step of the chain; `group`: which occurrence it repeats, where that matters."""
+
+    group: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
+
+
+_End = tuple[int, frozenset[tuple[str, tuple[str, ...]]]]
+"""Where a chain ends: which observation of its last step, and which occurrences it has that others repeat."""
+
+_Layer = dict[_End, tuple[bool, _End | None]]
+"""The chains up to one step: whether each surely is one, and where it came from."""
+
+
 @assertion
 class Sequence(Rule):
     """These steps happen in this order, each within its bound of the one before.
@@ -61,21 +75,21 @@ class Sequence(Rule):
     def check(self, flow: BoundFlow) -> Result:
         hops = self._hops()
         names = self.step_names()
-        # for each step: the occurrences that end a chain, whether surely, and the one before them
-        reached: list[dict[int, tuple[bool, int]]] = []
-        points = [_points(flow, name, once=names.count(name) > 1) for name in names]
+        reached: list[_Layer] = []
+        points = [_points(flow, name, twice=names.count(name) > 1) for name in names]
         for i in range(len(hops)):
-            layer: dict[int, tuple[bool, int]] = {}
+            layer: _Layer = {}
             for k in range(len(points[i])):
                 alone = names.count(names[i]) == 1 or points[i][k].of.doubt is None
-                best = (alone, k) if i == 0 else self._best(flow, points, reached, i, k, alone=alone)
-                if best is not None:
-                    layer[k] = best
+                if i == 0:
+                    layer[k, points[i][k].group] = (alone, None)
+                else:
+                    self._continue(flow, points, reached[i - 1], i, k, layer, alone=alone)
             if not layer:
                 return Result(findings=(self._broken(flow, points, reached, i),))
             reached.append(layer)
-        chain = self._chain(reached)
-        if reached[-1][chain[-1]][0]:
+        sure, chain = self._chain(reached)
+        if sure:
             return Result(evidence=tuple(flow.evidence(names[i], points[i][k].of) for i, k in enumerate(chain)))
         return Result(findings=(self._unsure(flow, points, reached, chain),))
 
@@ -88,45 +102,47 @@ class Sequence(Rule):
                 out.extend(item.items())
         return tuple(out)
 
-    def _best(
+    def _continue(
         self,
         flow: BoundFlow,
-        points: list[tuple[PointOf, ...]],
-        reached: list[dict[int, tuple[bool, int]]],
+        points: list[tuple[_Sighting, ...]],
+        reached: _Layer,
         i: int,
         k: int,
+        layer: _Layer,
         *,
         alone: bool,
-    ) -> tuple[bool, int] | None:
-        """(whether surely, after which) the k-th occurrence of step i continues a chain; None if it can't.
-
-        `alone`: it surely repeats no other of the chain.
-        """
+    ) -> None:
+        """Adds the chains that the k-th observation of step i continues; `alone`: it surely repeats none of them."""
         hop = self._hops()[i][1]
-        maybe: tuple[bool, int] | None = None
-        begun = points[i][k].of.of.first_ns
+        here = points[i][k]
+        begun = here.of.of.first_ns
         # the nearest before it first: if any holds the bound, it does
-        near = sorted(reached[i - 1], key=lambda j: (points[i - 1][j].of.of.first_ns > begun, -j))
-        for j in near:
-            sure = reached[i - 1][j][0]
-            truth = _edge(flow, points[i - 1][j], points[i][k], hop).truth
-            if truth and sure and alone:
-                return True, j
-            if truth is not False and maybe is None:
-                maybe = (False, j)
-        return maybe
+        for last in sorted(reached, key=lambda e: (points[i - 1][e[0]].of.of.first_ns > begun, -e[0], sorted(e[1]))):
+            if not here.group.isdisjoint(last[1]):  # a repetition would pass for a second one
+                continue
+            end = k, last[1] | here.group
+            if end in layer and layer[end][0]:
+                continue
+            truth = _edge(flow, points[i - 1][last[0]], here, hop).truth
+            sure = bool(truth and reached[last][0] and alone)
+            if truth is not False and (sure or end not in layer):
+                layer[end] = (sure, last)
 
     @staticmethod
-    def _chain(reached: list[dict[int, tuple[bool, int]]]) -> list[int]:
-        k = min(reached[-1], key=lambda n: (not reached[-1][n][0], n))
-        chain = [k]
-        for layer in reversed(reached[1:]):
-            k = layer[k][1]
-            chain.append(k)
-        return chain[::-1]
+    def _chain(reached: list[_Layer]) -> tuple[bool, list[int]]:
+        """(whether surely, the observation of each step) of the best chain."""
+        end: _End | None = min(reached[-1], key=lambda e: (not reached[-1][e][0], e[0], sorted(e[1])))
+        assert end is not None
+        sure, chain = reached[-1][end][0], []
+        for layer in reversed(reached):
+            assert end is not None
+            chain.append(end[0])
+            end = layer[end][1]
+        return sure, chain[::-1]
 
     @staticmethod
-    def _perhaps_one(at: list[PointOf]) -> bool:
+    def _perhaps_one(at: list[_Sighting]) -> bool:
         """Whether the last of a chain may be a repetition of one before it."""
         alike = [p.of.doubt for p in at if p.of.step == at[-1].of.step]
         return len(alike) > 1 and any(alike)
@@ -134,8 +150,8 @@ class Sequence(Rule):
     def _broken(
         self,
         flow: BoundFlow,
-        points: list[tuple[PointOf, ...]],
-        reached: list[dict[int, tuple[bool, int]]],
+        points: list[tuple[_Sighting, ...]],
+        reached: list[_Layer],
         i: int,
     ) -> Finding:
         """Why no chain gets to step i: it isn't there, came before its predecessor, or too long after it."""
@@ -144,10 +160,11 @@ class Sequence(Rule):
         names = tuple(n for n, _ in hops)
         absences = self._awaited(flow, points, reached, i)
         service = flow.service(name)
-        last = points[i - 1][min(reached[i - 1])] if i else None
+        last = points[i - 1][min(k for k, _ in reached[i - 1])] if i else None
         evidence = (flow.evidence(names[i - 1], last.of),) if last is not None else ()
         limit = flow.duration(hop.within) if hop is not None else None
-        edges = [(p, _edge(flow, last, p, hop)) for p in points[i] if last is not None and p.of.of.id != last.of.of.id]
+        other = [p for p in points[i] if last is not None and _another(last, p)]
+        edges = [(p, _edge(flow, last, p, hop)) for p in other if last is not None]
         late = [(p, e) for p, e in edges if e.took is not None]  # only an edge in order was measured
         if late and limit is not None:
             p, edge = late[0]
@@ -195,8 +212,8 @@ class Sequence(Rule):
     def _awaited(
         self,
         flow: BoundFlow,
-        points: list[tuple[PointOf, ...]],
-        reached: list[dict[int, tuple[bool, int]]],
+        points: list[tuple[_Sighting, ...]],
+        reached: list[_Layer],
         i: int,
     ) -> tuple[Absence, ...]:
         """No chain: no more of any step, and where the flow is over before a step up to i is due, none until then.
@@ -214,7 +231,7 @@ class Sequence(Rule):
             if hop is None:
                 continue
             limit, business = flow.duration(hop.within), hop.clock == "business"
-            before = [points[n - 1][j] for j in reached[n - 1]]
+            before = [points[n - 1][j] for j in sorted({j for j, _ in reached[n - 1]})]
             # from these on all that comes behind still has time, or was just seen
             waiting = [p for p in before if not self._not_just_now(points, n, until - slack, p.of.of.id)]
             if waiting:
@@ -228,7 +245,7 @@ class Sequence(Rule):
         return tuple(absences)
 
     def _not_just_now(
-        self, points: list[tuple[PointOf, ...]], n: int, since_ns: int, but: tuple[str, ...] | None = None
+        self, points: list[tuple[_Sighting, ...]], n: int, since_ns: int, but: tuple[str, ...] | None = None
     ) -> tuple[StepName, ...]:
         """The steps behind the n-th that nothing gives time to come, and that were not seen a moment ago either."""
         return tuple(
@@ -240,8 +257,8 @@ class Sequence(Rule):
     def _unsure(
         self,
         flow: BoundFlow,
-        points: list[tuple[PointOf, ...]],
-        reached: list[dict[int, tuple[bool, int]]],
+        points: list[tuple[_Sighting, ...]],
+        reached: list[_Layer],
         chain: list[int],
     ) -> Finding:
         hops = self._hops()
@@ -338,16 +355,23 @@ class Sequence(Rule):
     )
 
 
-def _points(flow: BoundFlow, name: str, *, once: bool) -> tuple[PointOf, ...]:
+def _points(flow: BoundFlow, name: str, *, twice: bool) -> tuple[_Sighting, ...]:
     """Every observation of the step: a repetition may be what the chain needs, if the first came too soon.
 
-    `once`: not so where the step stands twice in the chain, as then a repetition would pass for a second one.
+    `twice`: the step stands twice in the chain, so that it matters which observations are one occurrence.
     """
-    points = flow.points(name)
-    if once or not any(p.of.again for p in points):
-        return points
-    each = (PointOf(replace(p.of, of=o, again=()), p.edge) for p in points for o in p.of.all)
+    each = (
+        _Sighting(
+            replace(p.of, of=o, again=()), p.edge, frozenset({(name, p.of.of.id)} if twice and p.of.again else ())
+        )
+        for p in flow.points(name)
+        for o in p.of.all
+    )
     return tuple(sorted(each, key=lambda p: (p.of.of.first_ns, p.of.of.id)))
+
+
+def _another(a: _Sighting, b: _Sighting) -> bool:
+    return a.of.of.id != b.of.of.id and a.group.isdisjoint(b.group)
 
 
 def _edge(flow: BoundFlow, a: PointOf, b: PointOf, hop: Hop | None) -> _Edge:

@@ -7,13 +7,14 @@ flow is none of its business.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from verifier.binding import BoundFlow, bind
+from verifier.binding import BoundFlow
 from verifier.clock import UNCERTAINTY_NS, Clocks, Interval, Jump
 from verifier.engine.complete import Sight, losses_of
 from verifier.engine.decide import Decision, Table
 from verifier.engine.plan import Plan
 from verifier.engine.scope import segments
 from verifier.flows import Flow, Member, Row
+from verifier.occurrences import bind
 from verifier.shape import Condition, FactName, Rule, RunRule, Scalar
 from verifier.spans import Loss, Observation, Record
 from verifier.steps import observations

@@ -9,12 +9,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from verifier.binding import BoundFlow, bind
+from verifier.binding import BoundFlow
 from verifier.clock import Clocks, Edge
 from verifier.engine.plan import groups, names_of
 from verifier.flows import gather
 from verifier.mutate import applied, begins, pool
 from verifier.mutate.asked import names_asked
+from verifier.occurrences import bind
 from verifier.run import Evidence, check
 from verifier.shape import Shape
 from verifier.spans import Reading

@@ -7,11 +7,12 @@ premises and facts; and whether two findings are the same.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
-from verifier.binding import BoundFlow, bind
+from verifier.binding import BoundFlow
 from verifier.clock import Clocks
 from verifier.engine.judge import Setting, as_of, judge, lay
 from verifier.engine.plan import Plan
 from verifier.flows import Flow, Member, Row, sort_key
+from verifier.occurrences import bind
 from verifier.shape import Rule, Scalar
 from verifier.spans import Observation
 from verifier.verdict import AssertionVerdict, Evidence, Finding, FlowVerdict, Judged, Unproven, Verdict
