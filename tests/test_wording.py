@@ -118,7 +118,7 @@ def test_an_interval_says_both_its_ends(took: Interval, text: str) -> None:
         ),
         (
             replace(made.illegal(), state="cancelled"),
-            "batch moved from awaiting_content_validation to ready_for_pipeline_execution, but was at cancelled",
+            "batch moved from awaiting_content_validation to ready_for_pipeline_execution, though it was at cancelled",
         ),
         (
             replace(made.lost(), since=None, before="end of ready", limit_ns=None),

@@ -109,6 +109,11 @@ class BoundFlow:
 
     # ---- steps
 
+    @property
+    def over_ns(self) -> int | None:
+        """When it was over, or when it will be given up if it is not."""
+        return self.until_ns if self.closed and self.until_ns is not None else self.ends_ns
+
     def points(self, point: str) -> tuple[PointOf, ...]:
         """Every occurrence of the point's step, by time."""
         edge, step = split_point(point)

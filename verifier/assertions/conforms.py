@@ -177,7 +177,7 @@ class Conforms(Rule):
                     machine=self.machine,
                     state=state,
                     final=machine.final,
-                    due_ns=flow.ends_ns,
+                    due_ns=flow.over_ns,
                     evidence=evidence,
                     absences=(Absence(steps=(step,)),),
                     anomaly="stuck",

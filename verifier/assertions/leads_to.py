@@ -102,7 +102,7 @@ class LeadsTo(Rule):
                 step=then,
                 service=flow.service(then),
                 since=self.step,
-                due_ns=due if due is not None else flow.ends_ns,
+                due_ns=due if due is not None else flow.over_ns,
                 limit_ns=flow.duration(self.within) if self.within is not None else None,
                 evidence=(trigger,),
                 absences=absences,

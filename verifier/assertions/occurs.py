@@ -89,7 +89,7 @@ class Occurs(Rule):
                     seen=(low, high),
                     wanted=wanted,
                     group=group,
-                    due_ns=flow.ends_ns,
+                    due_ns=flow.over_ns,
                     evidence=evidence,
                     absences=(Absence(steps=(self.step,), but_maybes=group is None),),
                     anomaly="lost event",

@@ -194,7 +194,7 @@ class Sequence(Rule):
                 absences=absences,
                 anomaly="premature start",
             )
-        due = flow.ends_ns
+        due = flow.over_ns
         if last is not None and hop is not None and limit is not None:
             due = flow.due_ns(last, limit, (name,), business=hop.clock == "business")
         return Missing(

@@ -7,7 +7,7 @@ the edits made, but what happened nobody saw.
 from collections.abc import Sequence
 
 from verifier.diagnosis import Cause, Edit, Nearest, Repair
-from verifier.spans import Observation, Record, Value
+from verifier.spans import Observation, Record, Span, Value, consumes
 from verifier.verdict import AssertionVerdict, Finding, FlowVerdict, Judged, Unexpected, Verdict
 from verifier.wording.text import clean, count, duration, listed, moment, value
 
@@ -31,7 +31,7 @@ def cause(cause: Cause) -> str:
             said = _value_changed(cause)
         case "missing":
             move = f" from {value(cause.edits[0].value).replace(' -> ', ' to ')}" if cause.edits[0].value else ""
-            said = f"{cause.step}{move} is missing{who}"
+            said = f"{cause.step}{move} {_lacking(cause)}"
         case "extra":
             said = f"{cause.step or _name(cause.of)} at {_at(cause.since_ns)} is one too many{who}"
         case "swapped":
@@ -54,6 +54,17 @@ def cause(cause: Cause) -> str:
         case _:
             said = f"{cause.sort} at {clean(cause.service or 'a service')}"
     return clean(said, most=None)
+
+
+def _lacking(cause: Cause) -> str:
+    """What did not happen, and who would have done it."""
+    row = cause.edits[0].row
+    who = clean(cause.service or "")
+    if isinstance(row, Record):
+        return f"was never published{f' by {who}' if who else ''}"
+    if cause.edits[0].value is None and isinstance(row, Span) and consumes(row):
+        return f"was never handled{f' by {who}' if who else ''}"
+    return f"is missing{f' ({who})' if who else ''}"
 
 
 def follows(cause: Cause) -> str | None:
@@ -143,6 +154,9 @@ def _value_changed(cause: Cause) -> str:
     rows = f"; {count(later, 'other observation')} {'has' if later == 1 else 'have'} it too" if later else ""
     if first.seen is None:
         return f"{who} left {name} out at {where}{rows}"
+    row = cause.of.row if cause.of is not None else None
+    if isinstance(row, Span) and consumes(row):  # it may have been told so
+        return f"{name} is {value(first.seen)} in place of {value(first.value)}, first seen at {where} ({who}){rows}"
     return f"{who} put {name}={value(first.seen)} in place of {value(first.value)} at {where}{rows}"
 
 

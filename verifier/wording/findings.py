@@ -26,7 +26,7 @@ from verifier.verdict import (
     Verdict,
 )
 from verifier.wording import hops
-from verifier.wording.bounds import bound, came, jumped, limit, stopped
+from verifier.wording.bounds import about, bound, came, jumped, limit, stopped
 from verifier.wording.hops import pointed
 from verifier.wording.text import between, clean, count, duration, listed, moment, value
 
@@ -44,11 +44,12 @@ def title(finding: Finding) -> str:
             return _misordered(finding)
         case Late() | Early():
             if not finding.certain and finding.doubt is None:
-                return clean(f"whether {bound(finding)} can't be told: it took {between(finding.took)}", most=None)
-            said = f"{came(finding)} {between(finding.took)} after {pointed(finding.first)}, expected {limit(finding)}"
+                return clean(f"whether {bound(finding)} can't be told: it took {about(finding)}", most=None)
+            said = f"{came(finding)} {about(finding)} after {pointed(finding.first)}, expected {limit(finding)}"
         case Illegal():
             moved = f"{clean(finding.machine)} moved from {clean(finding.source)} to {clean(finding.target)}"
-            said = f"{moved}, " + ("which is not allowed" if finding.state is None else f"but was at {finding.state}")
+            wrong = "which is not allowed" if finding.state is None else f"though it was at {finding.state}"
+            said = f"{moved}, {wrong}"
         case Detached():
             return clean(hops.title(finding), most=None)
         case Unreadable():

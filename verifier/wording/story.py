@@ -25,6 +25,8 @@ from verifier.wording import causes, why
 from verifier.wording.findings import basis, expected, headline, observed
 from verifier.wording.text import Row, clean, count, from_to, layout, listed, moment
 
+LACKS = frozenset({"missing", "failed", "silent"})
+"""Causes by which something was lost."""
 MOST_FINDINGS, MOST_EVIDENCE, MOST_PREMISES = 5, 6, 6
 
 
@@ -143,8 +145,9 @@ def explained(flow: FlowVerdict, rules: frozenset[str] | None = None) -> list[li
             if more[rule.id] > MOST_FINDINGS:
                 continue
         rows = _full(rule, judged, cause)
-        also = [f"{r.id}{_place(r)}: {headline(j)}{_anomaly(j)}" for r, j in others]
-        rows += [("Also", text) for text in _bounded(also, MOST_FINDINGS)]
+        also = Counter(f"{r.id}{_place(r)}: {headline(j)}{_anomaly(j, cause)}" for r, j in others)
+        told = [text if n == 1 else f"{text}, {n} times" for text, n in also.items()]
+        rows += [("Also", text) for text in _bounded(told, MOST_FINDINGS)]
         blocks.append(rows)
     for name, n in more.items():
         if n > MOST_FINDINGS:
@@ -205,7 +208,7 @@ def size(flow: FlowVerdict) -> str:
 def _full(rule: AssertionVerdict, judged: Judged, cause: Cause | None) -> list[Row]:
     """A finding with all that is known of it."""
     finding = judged.finding
-    rows: list[Row] = [("", f"{judged.verdict} {rule.id}{_place(rule)}: {headline(judged)}{_anomaly(judged)}")]
+    rows: list[Row] = [("", f"{judged.verdict} {rule.id}{_place(rule)}: {headline(judged)}{_anomaly(judged, cause)}")]
     if not finding.evidence or isinstance(finding, Missing):
         at = " at ".join(clean(part) for part in (finding.step, finding.service) if part)
         rows += [("Step", at)] if at else []
@@ -223,11 +226,11 @@ def _full(rule: AssertionVerdict, judged: Judged, cause: Cause | None) -> list[R
     rows += [("Premise", clean(text)) for text in _bounded(judged.premises, MOST_PREMISES)]
     if judged.reason and judged.reason != finding.doubt:
         rows.append(("Why", clean(judged.reason, most=None)))
-    seen = [e for e in finding.evidence if isinstance(e.of.row, Span)]
-    if seen:
-        row = seen[0].of.row
-        assert isinstance(row, Span)
-        rows.append(("See", f"trace {clean(row.trace_id)} span {clean(row.span_id)}"))
+    seen = [e.of.row for e in finding.evidence if isinstance(e.of.row, Span)][:1]
+    rows += [("See", f"trace {clean(row.trace_id)} span {clean(row.span_id)}") for row in seen]
+    of = cause.of.row if cause is not None and cause.of is not None else None
+    if isinstance(of, Span) and of not in seen:
+        rows.append(("See", f"trace {clean(of.trace_id)} span {clean(of.span_id)}, the cause"))
     return rows
 
 
@@ -242,8 +245,12 @@ def _place(rule: AssertionVerdict) -> str:
     return f" ({clean(rule.at)})" if rule.at else ""
 
 
-def _anomaly(judged: Judged) -> str:
-    return f" [{judged.finding.anomaly}]" if judged.finding.anomaly else ""
+def _anomaly(judged: Judged, cause: Cause | None) -> str:
+    """The finding's name, where its cause doesn't say better: what came late, or twice, was not lost."""
+    name = judged.finding.anomaly
+    if name == "lost event" and cause is not None and cause.sort not in LACKS:
+        return ""
+    return f" [{name}]" if name else ""
 
 
 def _details(judged: Judged) -> Iterator[Row]:

@@ -25,8 +25,9 @@ from verifier.verdict import (
     Unproven,
     Unreadable,
 )
+from verifier.wording.bounds import about
 from verifier.wording.findings import basis, observed, title
-from verifier.wording.text import between, clean, count, duration, listed, moment, value
+from verifier.wording.text import clean, count, duration, listed, moment, value
 
 SKETCHED = 74
 """How wide a sketch is: it stands inside a report of 80 columns."""
@@ -100,7 +101,7 @@ def however(judged: Judged) -> str | None:
         case Late() | Early():
             said = f"it took {observed(finding)}"
         case Illegal():
-            said = f"it moved {observed(finding)}"
+            said = f"it moved {observed(finding)}{_though(finding)}"
         case Unproven() | Broken() | Unreadable():
             return None
         case _:
@@ -128,7 +129,7 @@ def sketch(judged: Judged) -> str | None:
     origin_ns = origin(judged)
     text = render(spans, records, marks=marks, origin_ns=origin_ns, width=SKETCHED)
     if witness.at_ns is not None and judged.finding.absences:
-        text += f"# judged as of {duration(witness.at_ns - origin_ns)}\n"
+        text += f"# judged as of {duration(round(witness.at_ns - origin_ns, -6))} after its first row\n"
     return text
 
 
@@ -173,9 +174,9 @@ def mark(finding: Finding) -> str:
         case Misordered():
             said = f"before {_past(finding.first)}"
         case Late():
-            said = f"{between(finding.took)} after {finding.first}, allowed {duration(finding.limit_ns)}"
+            said = f"{about(finding)} after {finding.first}, allowed {duration(finding.limit_ns)}"
         case Early():
-            said = f"{between(finding.took)} after {finding.first}, not before {duration(finding.limit_ns)}"
+            said = f"{about(finding)} after {finding.first}, not before {duration(finding.limit_ns)}"
         case Illegal():
             said = "not allowed" if finding.state is None else f"but it was at {finding.state}"
     return clean(said, most=SKETCHED - 8)
@@ -210,11 +211,21 @@ def _never(finding: Missing) -> str:
         failed = f"; {count(len(finding.attempts), 'attempt')} failed: {why}"
     if finding.seen is not None and finding.attempts:
         return f"{said}{_until(finding)}"
-    return f"{said}{_until(finding)}{failed}"
+    return f"{said}{failed}{_until(finding)}"
 
 
 def _until(finding: Missing) -> str:
-    return "" if finding.due_ns is None else f" until {moment(finding.due_ns)}"
+    """By when it was due; what has no bound is due when its flow is over."""
+    if finding.due_ns is None:
+        return ""
+    if finding.limit_ns is None:
+        return f" until the flow was over, at {moment(finding.due_ns)}"
+    due = "it was due" if finding.state is None else "it was to move on"
+    return f"; {due} by {moment(finding.due_ns)}"
+
+
+def _though(finding: Illegal) -> str:
+    return "" if finding.state is None else f", though it was at {finding.state}"
 
 
 def _beside(finding: Unexpected) -> str:

@@ -15,7 +15,7 @@ from verifier.diagnosis import Diagnosis, Edit, Repair
 from verifier.engine.diagnose.case import MOST_ROWS_JUDGED, Budget, Case, about, claim, same
 from verifier.engine.diagnose.cause import causes_of
 from verifier.engine.diagnose.nearest import Profile, difference, most_like, passed
-from verifier.engine.diagnose.repair import MOST_OF_A_SMALL_FLOW, repair_of
+from verifier.engine.diagnose.repair import MOST_OF_A_SMALL_FLOW, agreeing, repair_of
 from verifier.engine.diagnose.witness import witness_of
 from verifier.verdict import FlowVerdict, Verdict
 
@@ -47,7 +47,7 @@ def diagnose(case: Case, good: Sequence[Profile] = ()) -> FlowVerdict:
     budget, pairs = Budget(left=MOST_ROWS_JUDGED), Budget(left=MOST_OF_A_SMALL_FLOW)
     rules = list(case.verdict.assertions)
     repairs: list[Repair] = []
-    helped: list[Edit] = []
+    helped: dict[int, list[Edit]] = {}
     for number, rule in enumerate(rules):
         if rule.verdict is not Verdict.VIOLATED:
             continue
@@ -59,10 +59,12 @@ def diagnose(case: Case, good: Sequence[Profile] = ()) -> FlowVerdict:
         )
         repair, edits = repair_of(case, number, budget, pairs)
         repairs += [repair] if repair is not None else []
-        helped += edits
+        helped[number] = edits
         rules[number] = replace(rule, findings=findings, repair=repair)
     best = most_like(case, good)
-    causes, capped = causes_of(case, repairs, helped, budget, best)
+    causes, capped = causes_of(case, repairs, [e for edits in helped.values() for e in edits], budget, best)
+    for number, edits in helped.items():
+        rules[number] = replace(rules[number], repair=agreeing(case, rules[number], causes, edits))
     near = difference(case, best) if best is not None else None
     diagnosis = Diagnosis(causes=causes, nearest=near, passed=len(good), capped=capped)
     return replace(case.verdict, assertions=tuple(rules), diagnosis=diagnosis)

@@ -8,7 +8,7 @@ came twice, a value that changed at one hop, a pause, a clock that is off, a ser
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -81,7 +81,7 @@ def causes_of(
     rank = _Rank(case=case, hops=hops, seen={s: len(o) for s, o in bound.occurrences.items()})
     tried += _with_what_follows(case, tried, found, rank, budget)
     tried += _silent(case, tried, found, budget)
-    return _folded(tried, set(found), rank), capped
+    return _folded(tried, found, rank), capped
 
 
 def _findings(rules: Iterable[AssertionVerdict]) -> dict[Key, Judged]:
@@ -170,13 +170,21 @@ def _early(cause: Cause) -> int:
     return int(cause.sort == "moved" and at_ns is not None and at_ns > cause.edits[0].when_ns)
 
 
-def _folded(tried: Sequence[Tried], left: set[Key], rank: _Rank) -> tuple[Cause, ...]:
+def _named(cause: Cause, explained: Sequence[Judged], steps: Mapping[str, int]) -> Cause:
+    """The cause under the name that the findings give to what it is of: one observation may be several steps."""
+    if cause.of is None:
+        return cause
+    roles = (e.role for j in explained for e in j.finding.evidence if e.of.id == cause.of.id and e.role in steps)
+    return replace(cause, step=next(roles, cause.step))
+
+
+def _folded(tried: Sequence[Tried], found: Mapping[Key, Judged], rank: _Rank) -> tuple[Cause, ...]:
     """The cause that explains most, then the one that explains most of the rest.
 
     None that breaks as much as it mends; of what lacks, what should follow from it lacks too.
     """
     out: list[Cause] = []
-    todo = set(left)
+    todo = set(found)
     while todo and len(out) < MOST_CAUSES:
         useful = [
             t for t in tried if (n := len(todo & set(t.cause.explains))) and (t.cause.sort in LACKS or n > t.breaks)
@@ -184,7 +192,7 @@ def _folded(tried: Sequence[Tried], left: set[Key], rank: _Rank) -> tuple[Cause,
         if not useful:
             break
         best = min(useful, key=lambda t: rank.of(t, todo))
-        out.append(best.cause)
+        out.append(_named(best.cause, [found[key] for key in best.cause.explains], rank.seen))
         todo -= set(best.cause.explains)
     return tuple(out)
 

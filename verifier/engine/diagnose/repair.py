@@ -7,10 +7,10 @@ budget; and the single edits that took some finding away, which are what a cause
     ─> more: the edit that leaves the fewest findings, again and again
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from verifier.diagnosis import Edit, Repair
+from verifier.diagnosis import Cause, Edit, Repair
 from verifier.engine.diagnose.candidates import every, likely
 from verifier.engine.diagnose.case import Budget, Case
 from verifier.engine.diagnose.edits import applied
@@ -22,6 +22,8 @@ MOST_OF_A_RULE = 6_000
 """How many rows are judged again for one search: for one edit, for several, for every pair."""
 SMALL, MOST_OF_A_SMALL_FLOW = 12, 20_000
 """Up to how many rows every pair of edits is tried, and how many rows that may take for all rules of a flow."""
+MOST_AGREEING = 4
+"""How many repairs are judged to find one that mends what the cause names."""
 FOR_CAUSES = 15_000
 """How many rows are left to be judged for causes, however many rules there are to repair."""
 
@@ -84,6 +86,27 @@ def repair_of(case: Case, number: int, budget: Budget, pairs: Budget) -> tuple[R
                 found = replace(found, least=least and len(found.edits) == 3)
     helped = [e for _, e in sorted(search.helped, key=lambda item: item[0])]
     return found, helped
+
+
+def agreeing(case: Case, rule: AssertionVerdict, causes: Sequence[Cause], helped: Sequence[Edit]) -> Repair | None:
+    """The repair of a rule, or one of as few edits that mends what its cause names."""
+    repair, number = rule.repair, case.plan.ids.index(rule.id)
+    wrong = {(rule.id, n) for n, j in enumerate(rule.findings) if j.verdict is Verdict.VIOLATED}
+    cause = next((c for c in causes if wrong <= set(c.explains)), None)
+    if repair is None or cause is None:
+        return repair
+    mine = {e.of.row.id for e in cause.edits if e.of is not None}
+    ones = [(e,) for e in helped if e.of is not None and e.of.row.id in mine]
+    tries = [cause.edits, *(ones if len(repair.edits) == 1 else [])]
+    if any(e.of is not None and e.of.row.id in mine for e in repair.edits):
+        tries = tries[:1]
+    for edits in tries[:MOST_AGREEING]:
+        if len(edits) > len(repair.edits) or all(e in repair.edits for e in edits):
+            continue
+        rows = applied(case.rows, edits, case.plan.shape)
+        if case.holds(case.again(case.with_rows(rows), (number,))[0]):
+            return replace(repair, edits=edits)
+    return repair
 
 
 def _share(budget: Budget, kept: int) -> Budget:
