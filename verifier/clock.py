@@ -277,6 +277,10 @@ class Clocks:
         """How far the clock of whatever else happened may be behind the one that stamped o."""
         return self.uncertainty_ns + self._off.get(self.clock(o), 0)
 
+    def contradicted(self, o: Observation | None = None) -> bool:
+        """Whether a cause contradicts the clock that stamped o (without o: any clock): some order is not known then."""
+        return bool(self._off) if o is None else self.clock(o) in self._off
+
     def clock(self, o: Observation) -> str:
         """Which clock stamped it; clocks that nothing names are each their own."""
         row = o.row

@@ -65,11 +65,14 @@ class Conforms(Rule):
         for move in moves:
             if not _allowed(machine, move):
                 findings.append(self._illegal(flow, machine, move, None, ()))
-        order, unsure = self._ordered(flow, machine, moves)
+        ordered = all(flow.before(PointOf(a.of), PointOf(b.of)).answer == "yes" for a, b in pairwise(moves))
+        order, unsure = (moves, None) if ordered else self._ordered(flow, machine, moves)
         if unsure is not None:
             findings.append(unsure)
         elif len(moves) == len(flow.occurrences[step]):
-            findings += self._walk(flow, machine, order)
+            # where another order is as wrong, whichever of them is the wrong one has no more before it
+            settled = None if ordered else max(flow.settled_ns(PointOf(m.of), (step,)) for m in moves)
+            findings += self._walk(flow, machine, order, settled)
         return Result(
             findings=tuple(findings),
             activated=bool(flow.occurrences[step]),
@@ -102,10 +105,8 @@ class Conforms(Rule):
         return moves, findings
 
     def _ordered(self, flow: BoundFlow, machine: Machine, moves: list[Move]) -> tuple[Sequence[Move], Finding | None]:
-        """The moves in their order; a finding if that can't be told and decides."""
+        """The moves in an order that they may have had; a finding if it decides which that was."""
         pairs = list(pairwise(moves))
-        if all(flow.before(PointOf(a.of), PointOf(b.of)).answer == "yes" for a, b in pairs):
-            return moves, None
         tried = good = 0
         few = len(moves) <= MOST_MOVES
         fits: Sequence[Move] = moves
@@ -133,14 +134,14 @@ class Conforms(Rule):
             anomaly="illegal transition",
         )
 
-    def _walk(self, flow: BoundFlow, machine: Machine, moves: Sequence[Move]) -> list[Finding]:
-        """Start, continuation, time in states, end."""
+    def _walk(self, flow: BoundFlow, machine: Machine, moves: Sequence[Move], settled_ns: int | None) -> list[Finding]:
+        """Start, continuation, time in states, end; `settled_ns`: when no more can come before any of the moves."""
         step = machine.moves_by.step
         findings: list[Finding] = []
         state, last = machine.initial, None
         for move in moves:
             if move.source != state and _allowed(machine, move):
-                until = flow.settled_ns(PointOf(move.of), (step,))
+                until = flow.settled_ns(PointOf(move.of), (step,)) if settled_ns is None else settled_ns
                 findings.append(
                     self._illegal(flow, machine, move, state, (Absence(steps=(step,), until_ns=until),), last)
                 )

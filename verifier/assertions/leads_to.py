@@ -68,7 +68,7 @@ class LeadsTo(Rule):
             due = flow.due_ns(a, flow.duration(self.within), (then,), business=business)
         begun = flow.clocks.when(At(of=a.of.of, edge=a.edge)).lo
         doubted = any(p.of.doubt for p in flow.points(self.step))  # then what answers an earlier one may answer it
-        since_ns = None if doubted else begun - flow.clocks.uncertainty_ns
+        since_ns = None if doubted or flow.clocks.contradicted() else begun - flow.clocks.uncertainty_ns
         absences: tuple[Absence, ...] = (Absence(steps=(then,), until_ns=due, since_ns=since_ns),)
         if flow.shape.steps[step].identity:  # an earlier one, equal to it, may have been answered
             absences = (*absences, Absence(steps=(step,), until_ns=begun))

@@ -58,7 +58,7 @@ def _before(flow: BoundFlow, rule: Rule, point: str) -> Iterable[tuple[BoundFlow
 
     last = min(points, key=lambda p: _when(flow, p)[1])
     end = _settled(flow, last)
-    view = replace(_narrow(flow, inside, role=f"before {point}"), closed=True, until_ns=end)
+    view = _ending(_narrow(flow, inside, role=f"before {point}"), end)
     extra = (Absence(steps=(step,), until_ns=end),)
     yield view, _resting(_shown(rule.check(view), flow.evidence(step, last.of)), extra, extra)
 
@@ -89,7 +89,7 @@ def _between(flow: BoundFlow, rule: Rule, first: str, last: str) -> Iterable[tup
             truth = False if False in (begun, ended) else None if None in (begun, ended) else True
             return truth, order if begun is None else other
 
-        view = replace(_narrow(flow, inside, role=f"between {first} and {last}"), closed=True, until_ns=end)
+        view = _ending(_narrow(flow, inside, role=f"between {first} and {last}"), end)
         extra = (Absence(steps=steps, until_ns=end),)
         result = _resting(rule.check(view), extra, extra)
         if open_already is None:
@@ -107,13 +107,27 @@ def _opened(flow: BoundFlow, p: PointOf, begins: Iterable[PointOf], ends: Iterab
     for r in begins:
         if r is p or (answer := flow.before(r, p).answer) == "no":
             continue
-        closed = [_and((flow.before(r, q), flow.before(q, p)))[0] for q in ends]
+        closed = [_closed(flow, r, q, p) for q in ends]
         if True in closed:
             continue
         if answer == "yes" and None not in closed:
             return True
         found = None
     return found
+
+
+def _closed(flow: BoundFlow, r: PointOf, q: PointOf, p: PointOf) -> Truth:
+    """Whether q ends what r began, no later than p: it may be p itself that ends one part and begins the next."""
+    begun = flow.before(r, q).answer
+    later = "no" if q.of is p.of and q.edge == p.edge else flow.before(p, q).answer
+    if begun == "no" or later == "yes":
+        return False
+    return True if (begun, later) == ("yes", "no") else None
+
+
+def _ending(view: BoundFlow, end: int | None) -> BoundFlow:
+    """The narrowed flow, over when its scope is."""
+    return view if end is None else replace(view, closed=True, until_ns=end)
 
 
 def _perhaps_larger(result: Result, why: str) -> Result:
@@ -227,8 +241,13 @@ def _when(flow: BoundFlow, p: PointOf) -> tuple[int, int]:
     return min(w.lo for w in when), min(w.hi for w in when)
 
 
-def _settled(flow: BoundFlow, p: PointOf) -> int:
-    """When all before p, where a scope ends, has been seen: while the flow is open, another clock may be behind."""
+def _settled(flow: BoundFlow, p: PointOf) -> int | None:
+    """When all before p, where a scope ends, has been seen: while the flow is open, another clock may be behind.
+
+    None where p's own clock contradicts a cause: then only the end of the flow tells.
+    """
+    if any(flow.clocks.contradicted(o) for o in p.of.all):
+        return None
     end = _when(flow, p)[1]
     return end if flow.closed else end + max(flow.clocks.behind_ns(o) for o in p.of.all)
 
