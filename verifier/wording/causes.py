@@ -4,6 +4,7 @@ In: causes, repairs and differences as data. Out: fragments that claim no more t
 the edits made, but what happened nobody saw.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from verifier.diagnosis import Cause, Edit, Nearest, Repair
@@ -24,8 +25,7 @@ def cause(cause: Cause) -> str:
             said = f"{clean(cause.service or 'a service')} failed at {_name(cause.of)}"
             said += f": {clean(cause.message)}" if cause.message else ""
         case "duplicated":
-            again = "was published" if _is_record(cause.of) else "was handled"
-            same = "same data" if _is_record(cause.of) else "same message"
+            again, same = _once_more(cause)
             said = f"{cause.step or _name(cause.of)} {again} again at {_at(cause.since_ns)}: the {same} once more"
         case "changed":
             said = _value_changed(cause)
@@ -56,15 +56,21 @@ def cause(cause: Cause) -> str:
     return clean(said, most=None)
 
 
-def _lacking(cause: Cause) -> str:
-    """What did not happen, and who would have done it."""
-    row = cause.edits[0].row
-    who = clean(cause.service or "")
+def _once_more(cause: Cause) -> tuple[str, str]:
+    """What happened twice, and what it was."""
+    row = cause.of.row if cause.of is not None else None
     if isinstance(row, Record):
-        return f"was never published{f' by {who}' if who else ''}"
-    if cause.edits[0].value is None and isinstance(row, Span) and consumes(row):
-        return f"was never handled{f' by {who}' if who else ''}"
-    return f"is missing{f' ({who})' if who else ''}"
+        return "was published", "same data"
+    handled = isinstance(row, Span) and consumes(row)
+    return ("was handled", "same message") if handled else ("happened", "same request")
+
+
+def _lacking(cause: Cause) -> str:
+    """What did not happen, and where it should have."""
+    who = clean(cause.service or "")
+    if isinstance(cause.edits[0].row, Record):
+        return f"was not published{f' by {who}' if who else ''}"
+    return f"is missing{f' at {who}' if who else ''}"
 
 
 def follows(cause: Cause) -> str | None:
@@ -179,7 +185,10 @@ def _folded(edits: Sequence[Edit]) -> list[str]:
     for n, one in enumerate(edits):
         values = (one.attribute, value(one.seen), value(one.value)) if one.sort == "changed" else n
         alike.setdefault((one.sort, values), []).append(one)
-    return [edit(group[0]) + (f" and {len(group) - 1} more" if len(group) > 1 else "") for group in alike.values()]
+    told = Counter(
+        edit(group[0]) + (f" and {len(group) - 1} more" if len(group) > 1 else "") for group in alike.values()
+    )
+    return [text if n == 1 else f"{text}, {n} times" for text, n in told.items()]
 
 
 def edit(edit: Edit) -> str:

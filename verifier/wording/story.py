@@ -237,8 +237,9 @@ def _full(rule: AssertionVerdict, judged: Judged, cause: Cause | None) -> list[R
 def _adds(cause: Cause, judged: Judged) -> bool:
     """Whether the cause says more than the finding's own title."""
     failed = {e.of.row.id for e in judged.finding.evidence if e.role == "failed"}
-    two = cause.sort == "changed" and cause.edits[0].other is not None
-    return (cause.sort in causes.TOLD or two) and not (cause.of is not None and cause.of.row.id in failed)
+    shown = cause.of is not None and cause.of.row.id in {e.of.row.id for e in judged.finding.evidence[-1:]}
+    elsewhere = cause.sort == "changed" and (cause.edits[0].other is not None or not shown)
+    return (cause.sort in causes.TOLD or elsewhere) and not (cause.of is not None and cause.of.row.id in failed)
 
 
 def _place(rule: AssertionVerdict) -> str:

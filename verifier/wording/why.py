@@ -239,7 +239,8 @@ def _beside(finding: Unexpected) -> str:
 
 def _against(finding: Misordered) -> str:
     if finding.wanted > 1 or finding.seen:
-        return f"{split_point(finding.then)[1]} came after {count(finding.seen, 'surely earlier one')}"
+        first, then = split_point(finding.first)[1], split_point(finding.then)[1]
+        return f"{f'only {finding.seen}' if finding.seen else 'no'} {first} surely came before {then}"
     order = finding.order
     edge, step = split_point(finding.then)
     verb = "ended" if edge == "end" else "started"
