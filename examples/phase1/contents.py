@@ -5,6 +5,7 @@ It stands for the object store that a real system has.
 
 import hashlib
 from pathlib import Path
+from uuid import uuid4
 
 
 class Contents:
@@ -17,7 +18,9 @@ class Contents:
         """Keeps a text, and says under which id."""
         name = hashlib.sha256(text.encode()).hexdigest()
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / name).write_text(text, encoding="utf-8")
+        half = self._folder / f"{name}.{uuid4()}"  # whoever reads meanwhile sees all of it, or nothing
+        half.write_text(text, encoding="utf-8")
+        half.replace(self._folder / name)
         return name
 
     def get(self, name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.errors import CommitFailedError, TopicAlreadyExistsError
 from aiokafka.structs import OffsetAndMetadata
 
 LONGEST_OUTAGE_MS = 40_000
@@ -85,13 +85,24 @@ async def create_topics(bootstrap: str, topics: tuple[str, ...], *, partitions: 
         await admin.close()
 
 
-async def skip(bootstrap: str, *, group: str, to: Mapping[TopicPartition, int]) -> None:
-    """Lets a group that has no members begin at these offsets: what was there before is not for it."""
+async def skip(bootstrap: str, *, group: str, to: Mapping[TopicPartition, int], patience_s: float = 20.0) -> None:
+    """Lets a group begin at these offsets: what was there before is not for it.
+
+    Its static members of an earlier run count as members until their session is over: it waits for that.
+    """
     client = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
     await client.start()
     try:
         client.assign(list(to))
-        await client.commit({place: OffsetAndMetadata(offset, "") for place, offset in to.items()})
+        until = time.monotonic() + patience_s
+        while True:
+            try:
+                await client.commit({place: OffsetAndMetadata(offset, "") for place, offset in to.items()})
+                return
+            except CommitFailedError:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(0.2)
     finally:
         await client.stop()
 

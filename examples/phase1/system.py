@@ -152,8 +152,7 @@ class System:
             self.bootstrap = self.setup.kafka
             await kafka.create_topics(self.bootstrap, topics.ALL, partitions=topics.PARTITIONS)
             self._since = await records.ends(self.bootstrap)
-            for service in SERVICES.values():
-                await kafka.skip(self.bootstrap, group=service, to=self._since)
+            await asyncio.gather(*(kafka.skip(self.bootstrap, group=s, to=self._since) for s in SERVICES.values()))
             return
         self._broker = Process("broker", (), log=self.setup.folder / "logs" / "broker.log")
         self._closing.push_async_callback(self._broker.stop)
