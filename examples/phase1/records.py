@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
@@ -18,7 +19,16 @@ Offsets = Mapping[TopicPartition, int]
 PLACES = [TopicPartition(topic, partition) for topic in topics.ALL for partition in range(topics.PARTITIONS)]
 
 
-async def ends(bootstrap: str) -> dict[TopicPartition, int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Everything:
+    """Records, and between which offsets they are all that there is."""
+
+    records: list[ConsumerRecord]
+    first: Offsets
+    after: Offsets
+
+
+async def ends(bootstrap: str) -> Offsets:
     """The offset of the next record of each partition."""
     client = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await client.start()
@@ -30,34 +40,35 @@ async def ends(bootstrap: str) -> dict[TopicPartition, int]:
 
 async def read(bootstrap: str, *, since: Offsets | None = None) -> str:
     """All records up to now, from the beginning or from where `since` says, as the lines of a records file."""
-    client = AIOKafkaConsumer(bootstrap_servers=bootstrap, fetch_max_wait_ms=20, enable_auto_commit=False)
+    client = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, fetch_max_wait_ms=20)
     await client.start()
     try:
-        client.assign(PLACES)
-        first = {**await client.beginning_offsets(PLACES), **(since or {})}
-        after = await client.end_offsets(PLACES)
-        for place in PLACES:
-            client.seek(place, first[place])
-        found: list[ConsumerRecord] = []
-        while [place for place in PLACES if await client.position(place) < after[place]]:
-            for batch in (await client.getmany(timeout_ms=200)).values():
-                found.extend(record for record in batch if record.offset < after[_place(record)])
+        return "".join(f"{line}\n" for line in _lines(await everything(client, since=since)))
     finally:
         await client.stop()
-    found.sort(key=lambda record: (record.timestamp, record.topic, record.partition, record.offset))
-    return "".join(f"{line}\n" for line in _lines(first, after, found))
 
 
-def _place(record: ConsumerRecord) -> TopicPartition:
-    return TopicPartition(record.topic, record.partition)
-
-
-def _lines(first: Offsets, after: Offsets, found: list[ConsumerRecord]) -> Iterator[str]:
-    read: dict[str, dict[str, list[int]]] = {}
+async def everything(client: AIOKafkaConsumer, *, since: Offsets | None = None) -> Everything:
+    """All records up to now, in the order of their times."""
+    client.assign(PLACES)
+    first = {**await client.beginning_offsets(PLACES), **(since or {})}
+    after = await client.end_offsets(PLACES)
     for place in PLACES:
-        read.setdefault(place.topic, {})[str(place.partition)] = [first[place], after[place]]
-    yield json.dumps({"topics": read})
-    for record in found:
+        client.seek(place, first[place])
+    found: list[ConsumerRecord] = []
+    while [place for place in PLACES if await client.position(place) < after[place]]:
+        for place, records in (await client.getmany(timeout_ms=200)).items():
+            found.extend(record for record in records if record.offset < after[place])
+    found.sort(key=lambda record: (record.timestamp, record.topic, record.partition, record.offset))
+    return Everything(records=found, first=first, after=after)
+
+
+def _lines(read: Everything) -> Iterator[str]:
+    spoken: dict[str, dict[str, list[int]]] = {}
+    for place in PLACES:
+        spoken.setdefault(place.topic, {})[str(place.partition)] = [read.first[place], read.after[place]]
+    yield json.dumps({"topics": spoken})
+    for record in read.records:
         yield json.dumps(
             {
                 "topic": record.topic,

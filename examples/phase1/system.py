@@ -20,11 +20,11 @@ from typing import Any, Self
 from uuid import uuid4
 
 import aiohttp
-from aiokafka import TopicPartition
 
-from examples.phase1 import databases, kafka, records, telemetry, topics
+from examples.phase1 import databases, kafka, records, replay, telemetry, topics
 from examples.phase1.contents import Contents
 from examples.phase1.driver import Driver
+from examples.phase1.events import Envelope
 from examples.phase1.files import NAME as FILE_SERVICE
 from examples.phase1.files import FileService
 from examples.phase1.processes import Process
@@ -66,7 +66,7 @@ class System:
         self._services: dict[tuple[str, int], Process] = {}
         self._urls: dict[tuple[str, int], str] = {}
         self._ahead = timedelta(0)
-        self._since: dict[TopicPartition, int] = {}
+        self._since: records.Offsets = {}
 
     async def __aenter__(self) -> Self:
         try:
@@ -119,6 +119,14 @@ class System:
         answer = await self._broker.ask(command)
         assert answer == "done", answer
 
+    async def again(self, topic: str, batch_id: str, *, as_new: bool = False) -> int:
+        """Every message of a batch on a topic comes once more, byte for byte or under a new `event_id`."""
+        return await replay.again(self.bootstrap, self._producer, topic=topic, batch_id=batch_id, as_new=as_new)
+
+    async def publish(self, topic: str, envelope: Envelope) -> None:
+        """A message comes that nobody should have sent."""
+        await replay.publish(self._producer, topic, envelope)
+
     async def fault(self, short: str, name: str | None) -> None:
         """Switches one fault of a service on, or with None all of them off."""
         for (service, _), url in self._urls.items():
@@ -134,6 +142,7 @@ class System:
     # ---- putting it together
 
     async def _open(self) -> None:
+        kafka.quieten_logs()
         given = self.setup
         for folder in ("logs", "content"):
             (given.folder / folder).mkdir(parents=True, exist_ok=True)
@@ -162,10 +171,10 @@ class System:
         given = self.setup
         self._files = telemetry.start(FILE_SERVICE, endpoint=given.otlp, folder=given.spans, own_spans=given.own_spans)
         self._closing.push_async_callback(asyncio.to_thread, self._files.stop)
-        producer = kafka.producer(self.bootstrap)
-        await kafka.started(producer)
-        self._closing.push_async_callback(producer.stop)
-        files = FileService(producer, Contents(given.folder / "content"), self._files.tracing)
+        self._producer = kafka.producer(self.bootstrap)
+        await kafka.started(self._producer)
+        self._closing.push_async_callback(self._producer.stop)
+        files = FileService(self._producer, Contents(given.folder / "content"), self._files.tracing)
         self.driver = Driver(self.http, files, bos=self._urls["bos", 0], cms=self._urls["cms", 0])
 
     def _arguments(self, short: str, replica: int, port: str) -> Sequence[str]:
