@@ -4,25 +4,14 @@ Only there if the service was started with `--control` or `--faults`; the busine
 """
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 
 from aiohttp import web
 from pydantic import BaseModel
 
 from examples.phase1 import tracing
-from examples.phase1.consumer import Consumer
-from examples.phase1.runtime import Runtime, Service
+from examples.phase1.parts import Parts
 from examples.phase1.web import body
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """All that a process is made of."""
-
-    service: Service
-    runtime: Runtime
-    consumer: Consumer
 
 
 class Advance(BaseModel):
@@ -30,6 +19,12 @@ class Advance(BaseModel):
 
     jump_id: str
     seconds: float
+
+
+class Wanted(BaseModel):
+    """The fault that is switched on; None: none is."""
+
+    name: str | None
 
 
 def routes(parts: Parts) -> list[web.RouteDef]:
@@ -48,4 +43,23 @@ def routes(parts: Parts) -> list[web.RouteDef]:
     found = []
     if runtime.options.control:
         found += [web.post("/control/flush", flush), web.post("/control/clock", advance)]
+    if runtime.options.faults:
+        found.append(_faults(parts))
     return found
+
+
+def _faults(parts: Parts) -> web.RouteDef:
+    from examples.phase1 import breaking, faults  # no service loads them that isn't asked to
+
+    patch = breaking.Patch()
+
+    async def switch(request: web.Request) -> web.Response:
+        asked = await body(request, Wanted)
+        patch.undo()
+        if asked.name is not None:
+            if asked.name not in faults.BY_NAME:
+                raise web.HTTPNotFound(text=f"no fault {asked.name}")
+            faults.BY_NAME[asked.name].break_it(parts, patch)
+        return web.json_response({"fault": asked.name})
+
+    return web.post("/control/faults", switch)

@@ -17,6 +17,7 @@ from aiohttp import web
 from examples.phase1 import control, kafka, options
 from examples.phase1.consumer import Consumer
 from examples.phase1.options import Options
+from examples.phase1.parts import Parts
 from examples.phase1.runtime import Runtime, Service, opened
 from examples.phase1.web import traced
 
@@ -46,7 +47,7 @@ async def _run(create: Callable[[Runtime], Service], name: str, given: Options) 
         await kafka.started(client)
         closing.push_async_callback(client.stop)
         app = web.Application(middlewares=[traced(runtime.tracing)])
-        app.add_routes([*service.routes, *control.routes(control.Parts(service, runtime, consumer))])
+        app.add_routes([*service.routes, *control.routes(Parts(service, runtime, consumer))])
         url = await _listen(app, given.port, closing)
         await _until_told_to_stop([consumer.run, runtime.relay.run, *service.tasks], consumer, url)
         with suppress(TimeoutError):
