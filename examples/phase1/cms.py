@@ -163,11 +163,10 @@ class ClassManagement:
         return web.json_response({"batch_id": batch_id, "suggested": validation is not None, "associations": rows})
 
     async def show_monitor(self, _: web.Request) -> web.Response:
-        """When the timeout monitor ran last, and whether it should run now."""
-        now = self._runtime.clock.now()
-        return web.json_response(
-            {"next_cycle": self.monitor.next_cycle.isoformat(), "due": self.monitor.next_cycle <= now}
-        )
+        """Whether the timeout monitor should run now, and what it confirmed when it ran last."""
+        due = self.monitor.next_cycle <= self._runtime.clock.now()
+        said = {"due": due, "next_cycle": self.monitor.next_cycle.isoformat(), "confirmed": self.monitor.confirmed}
+        return web.json_response(said)
 
 
 if __name__ == "__main__":

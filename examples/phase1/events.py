@@ -163,7 +163,7 @@ class Envelope(BaseModel):
         """How the message is known on spans: its ids, and what it says of the batch."""
         named = {"batch_id": self.batch_id, "event_id": self.event_id, "event_type": self.event_type}
         said = {name: self.data.get(name) for name in ("course_code", "class_id", "class_type", "file_upload_id")}
-        named |= {name: str(value) for name, value in said.items() if value is not None}
+        named |= {name: str(value) for name, value in said.items() if value is not None}  # also what is empty
         return named | {"correlation_id": self.correlation_id}
 
 

@@ -17,7 +17,9 @@ from examples.phase1.statuses import Status
 Family = Literal[
     "complete_flow", "timeout_monitor", "state_transitions", "race_conditions", "resilience", "unknown_student"
 ]
-Scenario = Literal["guest", "teacher", "timeout", "confirmed then timeout", "early pipeline", "early ready", "again"]
+Scenario = Literal[
+    "guest", "teacher", "timeout", "confirmed then timeout", "early pipeline", "early ready", "again", "slow files"
+]
 FLOW: Family = "complete_flow"
 MONITOR: Family = "timeout_monitor"
 STATES: Family = "state_transitions"
@@ -87,10 +89,10 @@ FAULTS = (
     Fault("pipeline_guard_removed", "bos", STATES, "a pipeline starts before ready", "202 instead of 409",
           R + "precedes-3", "early pipeline", services.pipeline_guard_removed),
     Fault("rollback_keeps_status", "bos", STATES, "the status stays, what came with it is rolled back",
-          "status without hop 6", R + "leads_to-2", "teacher", services.rollback_keeps_status),
+          "status without hop 6", R + "leads_to-8", "teacher", services.rollback_keeps_status),
     # -- race conditions
     Fault("complete_too_early", "els", RACES, "content is complete with one text missing", "hop 5 before the last text",
-          R + "precedes-1", "teacher", services.complete_too_early),
+          R + "precedes-1", "slow files", services.complete_too_early),
     Fault("ready_does_not_wait", "bos", RACES, "ready is handled before the confirmation", "stuck at confirmed",
           R + "leads_to-7", "teacher", services.ready_does_not_wait),
     Fault("content_counts_again", "els", RACES, "the same text again fills another slot", "essay_states with a twin",

@@ -229,13 +229,18 @@ def unknown_student_per(owner: Callable[[Any, Any], str]) -> Break:
 
 
 def confirms_what_is_confirmed(parts: Parts, patch: Patch) -> None:
-    """The monitor doesn't ask whether a teacher has confirmed."""
+    """The monitor doesn't ask whether a teacher has confirmed (what was suggested from now on)."""
     monitor = parts.service.monitor  # type: ignore[attr-defined]
+    since = parts.runtime.clock.now()
     confirmed_again = set()
 
     async def all_of_them(session: Any, now: Any) -> Any:
         old = select(Validation).where(Validation.suggested_at <= now - timedelta(hours=24))
-        found = [v for v in await session.scalars(old) if v.batch_id not in confirmed_again]
+        found = [
+            validation
+            for validation in await session.scalars(old.where(Validation.suggested_at >= since))
+            if validation.batch_id not in confirmed_again
+        ]
         for validation in found:
             confirmed_again.add(validation.batch_id)
             validation.status = "pending_validation"

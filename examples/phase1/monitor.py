@@ -29,6 +29,7 @@ class TimeoutMonitor:
         self._runtime = runtime
         self._interval = interval
         self.next_cycle = runtime.clock.now()
+        self.confirmed: list[str] = []
 
     async def run(self) -> None:
         """Runs a cycle whenever one is due."""
@@ -44,25 +45,27 @@ class TimeoutMonitor:
         with carried(correlation_id=correlation_id), self._runtime.tracing.span("timeout_monitor.cycle"):
             async with self._runtime.store.transaction() as session:
                 due = [v.batch_id for v in await self.due(session, self._runtime.clock.now())]
-            for batch_id in due:
-                await self._batch(batch_id, correlation_id)
+            self.confirmed = [batch_id for batch_id in due if await self._batch(batch_id, correlation_id)]
 
     async def due(self, session: AsyncSession, now: datetime) -> list[Validation]:
         """The batches that have waited for 24 hours or more."""
         waiting = select(Validation).where(Validation.status != CONFIRMED, Validation.suggested_at <= now - DUE_AFTER)
         return list(await session.scalars(waiting.order_by(Validation.suggested_at, Validation.batch_id)))
 
-    async def _batch(self, batch_id: str, correlation_id: str) -> None:
-        """One batch; if it fails, the others go on, and it is due again in the next cycle."""
+    async def _batch(self, batch_id: str, correlation_id: str) -> bool:
+        """Whether it confirmed one batch; if it fails, the others go on, and it is due again in the next cycle."""
         with self._runtime.tracing.span("timeout_monitor.process_batch", batch_id=batch_id):
             try:
                 async with self._runtime.store.transaction() as session:
                     validation = await session.get_one(Validation, batch_id, with_for_update=True)
-                    if validation.status != CONFIRMED:  # or somebody did, since the cycle began
-                        await self._confirm(session, validation, correlation_id)
+                    if validation.status == CONFIRMED:  # somebody did, since the cycle began
+                        return False
+                    await self._confirm(session, validation, correlation_id)
             except Exception as problem:
                 failed(repr(problem))
                 log.warning("timeout of batch %s failed, the next cycle tries again: %r", batch_id, problem)
+                return False
+        return True
 
     async def _confirm(self, session: AsyncSession, validation: Validation, correlation_id: str) -> None:
         with carried(course_code=validation.course_code):

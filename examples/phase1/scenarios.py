@@ -44,7 +44,9 @@ async def timeout(system: System) -> list[str]:
         batch_id = await system.driver.register(3, "SV1", class_id=class_id)
         await system.driver.upload(batch_id, [SURE, UNSURE, UNKNOWN])
         await system.driver.wait_for_suggestions(batch_id)
-        await system.advance(timedelta(hours=26))
+        await system.advance(timedelta(hours=24))
+        if await system.driver.status(batch_id) != Status.READY:
+            await system.advance(timedelta(hours=2))
         await _finish(system, batch_id)
         found.append(batch_id)
     return found
@@ -74,11 +76,25 @@ async def early_ready(system: System) -> list[str]:
     class_id = await system.driver.create_class("ENG6", ROSTER)
     batch_id = await system.driver.register(2, "SV1", class_id=class_id)
     ready = EssaysReady(batch_id=batch_id, course_code="SV1", class_type="REGULAR", ready_essays=[])
-    envelope = Envelope(event_type=topics.READY, source_service="nobody", correlation_id=batch_id, data=ready.model_dump())
+    envelope = Envelope(
+        event_type=topics.READY, source_service="nobody", correlation_id=batch_id, data=ready.model_dump()
+    )
     await system.publish(topics.READY, envelope)
     with suppress(TimeoutError):
         await system.driver.wait_for_status(batch_id, Status.READY, deadline_s=PATIENCE_S)
     await system.driver.upload(batch_id, [SURE, UNSURE])
+    await _confirm(system, batch_id)
+    return [batch_id]
+
+
+async def slow_files(system: System) -> list[str]:
+    """The last file takes its time."""
+    class_id = await system.driver.create_class("ENG6", ROSTER)
+    batch_id = await system.driver.register(2, "SV1", class_id=class_id)
+    await system.driver.upload(batch_id, [SURE])
+    with suppress(TimeoutError):
+        await system.driver.wait_for_status(batch_id, Status.AWAITING_STUDENTS, deadline_s=PATIENCE_S / 4)
+    await system.driver.upload(batch_id, [UNSURE])
     await _confirm(system, batch_id)
     return [batch_id]
 
@@ -104,6 +120,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "early pipeline": early_pipeline,
     "early ready": early_ready,
     "again": again,
+    "slow files": slow_files,
 }
 
 

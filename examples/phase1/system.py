@@ -11,7 +11,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from examples.phase1.events import Envelope
 from examples.phase1.files import NAME as FILE_SERVICE
 from examples.phase1.files import FileService
 from examples.phase1.processes import Process
+from examples.phase1.statuses import Status
 
 SERVICES = {
     "cms": "class_management_service",  # first: the others are told where it answers
@@ -35,6 +36,7 @@ SERVICES = {
     "els": "essay_lifecycle_service",
     "nlp": "nlp_service",
 }
+STUCK_S = 2.0
 STEP = timedelta(hours=1)
 """The clock is advanced so much at a time, with a cycle of the monitor in between: a good one isn't made late."""
 
@@ -206,16 +208,20 @@ class System:
         await asyncio.gather(*(process.stop() for process in self._services.values()))
 
     async def _monitored(self, *, patience_s: float = 30.0) -> None:
-        """Returns when no monitor cycle is due any more."""
+        """Returns when no cycle of the monitor is due any more, and what the last one confirmed is ready."""
         until = time.monotonic() + patience_s
-        while True:
-            async with self.http.get(f"{self._urls['cms', 0]}/v1/timeout-monitor") as answer:
-                said = await answer.json()
-            if not said["due"]:
-                return
+        while (said := await self._monitor())["due"]:
             if time.monotonic() > until:
                 raise TimeoutError(f"the timeout monitor has not run for {patience_s:g} s: {said}")
             await asyncio.sleep(0.01)
+        for batch_id in said["confirmed"]:
+            with suppress(TimeoutError):  # then it is stuck: the clock won't wait for it
+                await self.driver.wait_for_status(batch_id, Status.READY, deadline_s=STUCK_S)
+
+    async def _monitor(self) -> dict[str, Any]:
+        async with self.http.get(f"{self._urls['cms', 0]}/v1/timeout-monitor") as answer:
+            said: dict[str, Any] = await answer.json()
+            return said
 
     async def _everywhere(self, path: str, asked: object) -> None:
         await asyncio.gather(*(self._post(f"{url}/{path}", asked) for url in self._urls.values()))

@@ -56,6 +56,7 @@ class Tracing:
             place = _place(record.topic, record.partition, record.offset, "process")
             about = {**place, "messaging.consumer.group.name": group, **envelope.attributes()}
             with self.span(f"kafka.{verb}.{record.topic}", kind=SpanKind.CONSUMER, **about) as span:
+                span.set_attributes(about)  # again: what the message says goes before what the baggage says
                 yield span
 
     @contextmanager
