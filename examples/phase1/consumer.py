@@ -61,7 +61,7 @@ class Consumer(ConsumerRebalanceListener):
         store: Store,
         inbox: Inbox,
         tracing: Tracing,
-        patience_s: float = 5.0,
+        patience_s: float,
     ) -> None:
         self.assigned = asyncio.Event()
         self._client = client

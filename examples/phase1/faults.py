@@ -7,6 +7,7 @@ way. `python -m examples.phase1.faults` prints the table. A rule is `shape:asser
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
+from uuid import uuid4
 
 from examples.phase1 import faulty_messages as messages
 from examples.phase1 import faulty_services as services
@@ -42,7 +43,7 @@ class Fault:
     break_it: Break
 
 
-R, G, C = "phase1-regular:", "phase1-guest:", "phase1-classes:"
+R, G, C, D = "phase1-regular:", "phase1-guest:", "phase1-classes:", "phase1-decisions:"
 CODE = "course_code in the record of"
 FAULTS = (
     # -- complete flow
@@ -79,6 +80,14 @@ FAULTS = (
           R + "timeout-1", "confirmed then timeout", services.confirms_what_is_confirmed),
     Fault("monitor_confirms_twice", "cms", MONITOR, "a timeout is told twice, differently", "two records of hop 10",
           R + "occurs-2", "timeout", messages.doubles(topics.CONFIRMED, associations=[])),
+    Fault("sure_is_exclusive", "cms", MONITOR, "exactly 0.7 is not sure enough", "an association at 0.7 is UNKNOWN's",
+          D + "sure_stays", "timeout", services.keeps_from(0.7, also=False)),
+    Fault("sure_too_early", "cms", MONITOR, "0.69 is sure enough", "an association at 0.69 stays",
+          D + "sure_stays", "timeout", services.keeps_from(0.69)),
+    Fault("nobody_is_sure", "cms", MONITOR, "everybody becomes UNKNOWN", "an association at 1.0 is UNKNOWN's",
+          D + "sure_stays", "timeout", services.keeps_from(1.01)),
+    Fault("mixes_batches", "cms", MONITOR, "a batch is confirmed with an essay of another", "associations of hop 10",
+          C + "essays", "timeout", services.mixes_batches),
     # -- state transitions
     Fault("guard_removed", "bos", STATES, "a batch goes wherever it is sent", "ready before it is matched",
           R + "conforms-1", "early ready", services.guard_removed),
@@ -95,6 +104,8 @@ FAULTS = (
           R + "precedes-1", "slow files", services.complete_too_early),
     Fault("ready_does_not_wait", "bos", RACES, "ready is handled before the confirmation", "stuck at confirmed",
           R + "leads_to-7", "teacher", services.ready_does_not_wait),
+    Fault("ready_before_stored", "els", RACES, "ready is announced, students are not stored", "essay_states.student_id",
+          D + "stored_first", "teacher", services.ready_before_stored),
     Fault("content_counts_again", "els", RACES, "the same text again fills another slot", "essay_states with a twin",
           R + "precedes-1", "again", messages.content_counts_again),
     # -- resilience
@@ -123,8 +134,10 @@ FAULTS = (
           C + "unknown_student", "timeout", services.unknown_student_per(lambda _, v: v.batch_id)),
     Fault("unknown_per_cycle", "cms", UNKNOWN, "an UNKNOWN student for each cycle", "two students rows of a class",
           C + "unknown_student", "timeout", services.unknown_student_per(lambda m, v: f"{m.next_cycle}{v.class_id}")),
-    Fault("essay_of_another_batch", "cms", UNKNOWN, "a confirmation lists an essay of another batch",
-          "associations in the record of hop 10", C + "essays", "timeout", messages.foreign_essay),
+    Fault("unknown_per_essay", "cms", UNKNOWN, "an UNKNOWN student for each essay", "four students rows of a class",
+          C + "unknown_student", "timeout", services.unknown_student_per(lambda _, v: f"{v.batch_id}{uuid4()}")),
+    Fault("unknown_shared", "cms", UNKNOWN, "one UNKNOWN student for all classes", "one students row for two classes",
+          D + "unknown_of_one_class", "timeout", services.unknown_student_per(lambda _, __: "all")),
 )  # fmt: skip
 BY_NAME = {fault.name: fault for fault in FAULTS}
 

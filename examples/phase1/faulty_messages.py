@@ -8,7 +8,6 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from examples.phase1 import topics
 from examples.phase1.associations import Course
 from examples.phase1.breaking import Break, Patch
 from examples.phase1.parts import Parts
@@ -56,21 +55,6 @@ def doubles(topic: str, **changes: object) -> Break:
         patch(parts.runtime.outbox, "enqueue", twice)
 
     return break_it
-
-
-def foreign_essay(parts: Parts, patch: Patch) -> None:
-    """The confirmation of a batch lists an essay of the batch before it."""
-    enqueue = parts.runtime.outbox.enqueue
-    before: list[Any] = []
-
-    def mixed(session: Any, to: str, data: Any, **rest: Any) -> Any:
-        if to == topics.CONFIRMED:
-            mine = list(data.associations)
-            data = data.model_copy(update={"associations": mine + before[:1]})
-            before[:] = mine
-        return enqueue(session, to, data, **rest)
-
-    patch(parts.runtime.outbox, "enqueue", mixed)
 
 
 def course_code_of_the_class(parts: Parts, patch: Patch) -> None:

@@ -247,3 +247,18 @@ def confirms_what_is_confirmed(parts: Parts, patch: Patch) -> None:
         return found
 
     patch(monitor, "due", all_of_them)
+
+
+def mixes_batches(parts: Parts, patch: Patch) -> None:
+    """The monitor confirms a batch together with an essay of the batch before it."""
+    monitor: Any = parts.service.monitor  # type: ignore[attr-defined]
+    confirm = monitor._confirm
+    before: list[str] = []
+
+    async def mixed(session: Any, validation: Any, correlation_id: str) -> None:
+        mine = list(validation.essay_ids)
+        validation.essay_ids = mine + before[:1]
+        before[:] = mine
+        await confirm(session, validation, correlation_id)
+
+    patch(monitor, "_confirm", mixed)

@@ -29,6 +29,7 @@ class Options:
     faults: bool
     clock_ahead: timedelta
     monitor_interval: timedelta
+    patience: timedelta
 
 
 def parse(service: str, arguments: list[str] | None = None) -> Options:
@@ -51,6 +52,7 @@ def parse(service: str, arguments: list[str] | None = None) -> Options:
     add("--faults", action="store_true", help="faults can be switched on by HTTP")
     add("--clock-ahead", type=_duration, default=timedelta(0), metavar="SECONDS", help="of the business clock")
     add("--monitor-interval", type=_duration, default=timedelta(hours=1), metavar="SECONDS", help="in business time")
+    add("--patience", type=_duration, default=timedelta(seconds=5), metavar="SECONDS", help="for what must come first")
     return Options(**vars(parser.parse_args(arguments)))
 
 

@@ -13,9 +13,10 @@ from examples.phase1.events import Envelope, EssaysReady
 from examples.phase1.statuses import Status
 from examples.phase1.system import System
 
-PATIENCE_S = 2.0
-ROSTER = ("Anna Lindqvist", "Erik Sandberg", "Maria Holm")
-SURE = "Namn: Anna Lindqvist\n\nMin sommar."
+PATIENCE_S = 1.0
+ROSTER = ("Anna Lund", "Erik Sandberg", "Maria Holm")
+SURE = "Namn: Maria Holm\n\nMin sommar."
+JUST_SURE = "Namn: Anna Lindqvist\n\nMin höst."  # 0.70 like Anna Lund
 UNSURE = "Namn: Anna Sandberg\n\nMin vinter."  # 0.69 like Erik Sandberg
 UNKNOWN = "Zzz\n\n"
 Scenario = Callable[[System], Awaitable[list[str]]]
@@ -23,7 +24,7 @@ Scenario = Callable[[System], Awaitable[list[str]]]
 
 async def guest(system: System) -> list[str]:
     """A guest's batch; the client then starts its pipeline."""
-    batch_id = await system.driver.register(2, "SV1")
+    batch_id = await system.driver.register(2, "SV2")
     await system.driver.upload(batch_id, [SURE, UNSURE])
     await _finish(system, batch_id)
     return [batch_id]
@@ -37,19 +38,9 @@ async def teacher(system: System) -> list[str]:
 
 
 async def timeout(system: System) -> list[str]:
-    """Two batches of a class, one a day after the other; nobody confirms them."""
-    class_id = await system.driver.create_class("ENG6", ROSTER)
-    found = []
-    for _ in range(2):
-        batch_id = await system.driver.register(3, "SV1", class_id=class_id)
-        await system.driver.upload(batch_id, [SURE, UNSURE, UNKNOWN])
-        await system.driver.wait_for_suggestions(batch_id)
-        await system.advance(timedelta(hours=24))
-        if await system.driver.status(batch_id) != Status.READY:
-            await system.advance(timedelta(hours=2))
-        await _finish(system, batch_id)
-        found.append(batch_id)
-    return found
+    """Two classes: a batch of the first; a day later one more of it, and one of the second. Nobody confirms them."""
+    class_id, other_id = [await system.driver.create_class("ENG6", ROSTER) for _ in range(2)]
+    return await _unconfirmed(system, [class_id]) + await _unconfirmed(system, [class_id, other_id])
 
 
 async def confirmed_then_timeout(system: System) -> list[str]:
@@ -80,8 +71,6 @@ async def early_ready(system: System) -> list[str]:
         event_type=topics.READY, source_service="nobody", correlation_id=batch_id, data=ready.model_dump()
     )
     await system.publish(topics.READY, envelope)
-    with suppress(TimeoutError):
-        await system.driver.wait_for_status(batch_id, Status.READY, deadline_s=PATIENCE_S)
     await system.driver.upload(batch_id, [SURE, UNSURE])
     await _confirm(system, batch_id)
     return [batch_id]
@@ -122,6 +111,22 @@ SCENARIOS: Mapping[str, Scenario] = {
     "again": again,
     "slow files": slow_files,
 }
+
+
+async def _unconfirmed(system: System, classes: list[str]) -> list[str]:
+    """A batch of each class; the monitor is given 24 hours, and two more if that was not enough."""
+    texts = [SURE, JUST_SURE, UNSURE, UNKNOWN]
+    found = [await system.driver.register(len(texts), "SV1", class_id=class_id) for class_id in classes]
+    for batch_id in found:
+        await system.driver.upload(batch_id, texts)
+    for batch_id in found:
+        await system.driver.wait_for_suggestions(batch_id)
+    await system.advance(timedelta(hours=24))
+    if any([await system.driver.status(batch_id) != Status.READY for batch_id in found]):
+        await system.advance(timedelta(hours=2))
+    for batch_id in found:
+        await _finish(system, batch_id)
+    return found
 
 
 async def _class_batch(system: System, texts: list[str]) -> str:

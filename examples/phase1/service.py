@@ -43,6 +43,7 @@ async def _run(create: Callable[[Runtime], Service], name: str, given: Options) 
             store=runtime.store,
             inbox=runtime.inbox,
             tracing=runtime.tracing,
+            patience_s=given.patience.total_seconds(),
         )
         await kafka.started(client)
         closing.push_async_callback(client.stop)

@@ -56,6 +56,7 @@ class Setup:
     library_spans: bool = False
     faults: bool = False
     monitor_interval: timedelta = timedelta(hours=1)
+    patience: timedelta = timedelta(seconds=5)
 
 
 class System:
@@ -126,8 +127,10 @@ class System:
         return await replay.again(self.bootstrap, self._producer, topic=topic, batch_id=batch_id, as_new=as_new)
 
     async def publish(self, topic: str, envelope: Envelope) -> None:
-        """A message comes that nobody should have sent."""
-        await replay.publish(self._producer, topic, envelope)
+        """A message comes that nobody should have sent; returns when all that read it are done with it."""
+        place = await replay.publish(self._producer, topic, envelope)
+        for group in topics.READERS[topic]:
+            await replay.passed(self.bootstrap, group=group, place=place)
 
     async def fault(self, short: str, name: str | None) -> None:
         """Switches one fault of a service on, or with None all of them off."""
@@ -193,6 +196,7 @@ class System:
             "spans": given.spans,
             "clock-ahead": self._ahead.total_seconds(),
             "monitor-interval": given.monitor_interval.total_seconds(),
+            "patience": given.patience.total_seconds(),
         }
         switches = {
             "embedded": given.kafka is None,
