@@ -117,6 +117,8 @@ class BatchOrchestrator:
         """Hop 5: a class's essays are matched to its students next; a guest's are ready."""
         data = ContentCompleted.model_validate(envelope.data)
         batch = await self._batch(session, data.batch_id)
+        if batch is None:
+            return
         if batch.class_id is None:
             self.move(batch, Status.READY)
         elif self.move(batch, Status.AWAITING_STUDENTS):
@@ -131,17 +133,19 @@ class BatchOrchestrator:
     async def associations_confirmed(self, session: AsyncSession, envelope: Envelope) -> None:
         """Hop 10: a teacher or the timeout has decided who wrote what."""
         data = AssociationsConfirmed.model_validate(envelope.data)
-        self.move(await self._batch(session, data.batch_id), Status.STUDENTS_CONFIRMED)
+        if batch := await self._batch(session, data.batch_id):
+            self.move(batch, Status.STUDENTS_CONFIRMED)
 
     async def essays_ready(self, session: AsyncSession, envelope: Envelope) -> None:
         """Hop 11: every essay is stored with its student."""
         data = EssaysReady.model_validate(envelope.data)
-        self.move(await self._batch(session, data.batch_id), Status.READY)
+        if batch := await self._batch(session, data.batch_id):
+            self.move(batch, Status.READY)
 
     async def students_are_confirmed(self, session: AsyncSession, envelope: Envelope) -> bool:
         """Whether hop 10 was handled."""
         batch = await self._batch(session, envelope.batch_id)
-        return batch.status not in (Status.AWAITING_CONTENT, Status.AWAITING_STUDENTS)
+        return batch is None or batch.status not in (Status.AWAITING_CONTENT, Status.AWAITING_STUDENTS)
 
     async def start_pipeline(self, request: web.Request) -> web.Response:
         """Hop 12: refused until the batch is ready."""
@@ -183,8 +187,12 @@ class BatchOrchestrator:
     ) -> None:
         self._runtime.outbox.enqueue(session, topic, data, key=batch.batch_id, correlation_id=correlation)
 
-    async def _batch(self, session: AsyncSession, batch_id: str) -> Batch:
-        return await session.get_one(Batch, batch_id, with_for_update=True)
+    async def _batch(self, session: AsyncSession, batch_id: str) -> Batch | None:
+        """The batch of a message; somebody else's messages are ignored."""
+        batch = await session.get(Batch, batch_id, with_for_update=True)
+        if batch is None:
+            note("message.ignored", {"because": "there is no such batch"})
+        return batch
 
     async def _requested(self, session: AsyncSession, request: web.Request) -> Batch:
         batch = await session.get(Batch, request.match_info["batch_id"], with_for_update=True)

@@ -126,6 +126,8 @@ class Consumer(ConsumerRebalanceListener):
                 with self._tracing.process(record, envelope, group=self._group):
                     await self._effects(record.topic, envelope)
                 await self._inbox.committed(envelope.event_id)
+        except ValidationError as problem:
+            log.error("%s of batch %s is no such message: %s", record.topic, envelope.batch_id, problem)
         except Exception as problem:  # whatever it is, the message isn't lost: it is tried again
             log.warning("%s of batch %s failed: %r", record.topic, envelope.batch_id, problem)
             return False

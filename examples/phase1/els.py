@@ -114,7 +114,7 @@ class EssayLifecycle:
         """Hop 6: asks for the matching; no essay is touched."""
         data = MatchingCommand.model_validate(envelope.data)
         tracker = await self._tracker(session, data.entity_id)
-        if not self.step(tracker, Stage.COMPLETE, Stage.MATCHING):
+        if tracker is None or not self.step(tracker, Stage.COMPLETE, Stage.MATCHING):
             return
         requested = MatchingRequested(
             batch_id=data.entity_id,
@@ -128,7 +128,7 @@ class EssayLifecycle:
         """Hop 10: stores who wrote each essay; with that, and not before, the batch's essays are ready."""
         data = AssociationsConfirmed.model_validate(envelope.data)
         tracker = await self._tracker(session, data.batch_id)
-        if not self.step(tracker, Stage.MATCHING, Stage.READY):
+        if tracker is None or not self.step(tracker, Stage.MATCHING, Stage.READY):
             return
         essays = await self._essays(session, data.batch_id)
         await self.store_students(essays, data)
@@ -185,8 +185,12 @@ class EssayLifecycle:
     def _enqueue(self, session: AsyncSession, topic: str, data: Data, cause: Envelope) -> None:
         self._runtime.outbox.enqueue(session, topic, data, key=cause.batch_id, correlation_id=cause.correlation_id)
 
-    async def _tracker(self, session: AsyncSession, batch_id: str) -> Tracker:
-        return await session.get_one(Tracker, batch_id, with_for_update=True)
+    async def _tracker(self, session: AsyncSession, batch_id: str) -> Tracker | None:
+        """The batch of a message; somebody else's messages are ignored."""
+        tracker = await session.get(Tracker, batch_id, with_for_update=True)
+        if tracker is None:
+            note("message.ignored", {"because": "there is no such batch"})
+        return tracker
 
     async def _essays(self, session: AsyncSession, batch_id: str) -> list[Essay]:
         found = await session.scalars(select(Essay).where(Essay.batch_id == batch_id).order_by(Essay.file_upload_id))

@@ -4,6 +4,7 @@ A broker may deliver a message twice. Whether it was handled is a row that is co
 all; a cache in front of it (Redis, if there is one) saves the question, and is never believed when it says nothing.
 """
 
+import logging
 from collections.abc import Awaitable
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from examples.phase1.store import Store, Table, insert_once
 
+log = logging.getLogger(__name__)
 REMEMBERED_S = 24 * 3600
 
 
@@ -47,7 +49,7 @@ class Inbox:
 
     async def knows(self, event_id: str) -> bool:
         """Whether the message was handled."""
-        if self._cache and await self._cache.exists(self._key(event_id)):
+        if await self._cached(event_id):
             return True
         async with self._store.transaction() as session:
             return await session.get(HandledMessage, event_id) is not None
@@ -60,7 +62,19 @@ class Inbox:
     async def committed(self, event_id: str) -> None:
         """Tells the cache; only ever after the commit."""
         if self._cache:
-            await self._cache.set(self._key(event_id), "1", ex=REMEMBERED_S)
+            try:
+                await self._cache.set(self._key(event_id), "1", ex=REMEMBERED_S)
+            except Exception as problem:  # it is only a cache
+                log.warning("the cache is away: %r", problem)
+
+    async def _cached(self, event_id: str) -> bool:
+        if self._cache is None:
+            return False
+        try:
+            return bool(await self._cache.exists(self._key(event_id)))
+        except Exception as problem:
+            log.warning("the cache is away: %r", problem)
+            return False
 
     def _key(self, event_id: str) -> str:
         return f"{self._service}:{event_id}"

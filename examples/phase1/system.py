@@ -9,11 +9,13 @@ to systems: clocks that are advanced, processes that die and come back, a broker
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,14 +45,18 @@ STEP = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How the system is put together. `kafka` and `redis`: real ones; `database`: a PostgreSQL server's URL."""
+    """How the system is put together.
+
+    `kafka`, `database` and `redis` are real servers in place of the embedded broker, SQLite and no cache; if they are
+    not said, the variables PHASE1_KAFKA (host:port), PHASE1_DATABASE (URL of a PostgreSQL server) and PHASE1_REDIS are.
+    """
 
     folder: Path
     otlp: str | None = None
     spans: Path | None = None
-    kafka: str | None = None
-    database: str | None = None
-    redis: str | None = None
+    kafka: str | None = field(default_factory=partial(os.environ.get, "PHASE1_KAFKA"))
+    database: str | None = field(default_factory=partial(os.environ.get, "PHASE1_DATABASE"))
+    redis: str | None = field(default_factory=partial(os.environ.get, "PHASE1_REDIS"))
     replicas: int = 1
     own_spans: bool = True
     library_spans: bool = False
