@@ -57,9 +57,10 @@ def _faults(parts: Parts) -> web.RouteDef:
         asked = await body(request, Wanted)
         patch.undo()
         if asked.name is not None:
-            if asked.name not in faults.BY_NAME:
+            known = {name: fault.break_it for name, fault in faults.BY_NAME.items()} | faults.TROUBLES
+            if asked.name not in known:
                 raise web.HTTPNotFound(text=f"no fault {asked.name}")
-            faults.BY_NAME[asked.name].break_it(parts, patch)
+            known[asked.name](parts, patch)
         return web.json_response({"fault": asked.name})
 
     return web.post("/control/faults", switch)

@@ -140,6 +140,8 @@ FAULTS = (
           D + "unknown_of_one_class", "timeout", services.unknown_student_per(lambda _, __: "all")),
 )  # fmt: skip
 BY_NAME = {fault.name: fault for fault in FAULTS}
+TROUBLES = {"slow_store": services.slow_store, "failing_store": services.failing_store}
+"""What a good service gets through, in any service."""
 
 
 def main() -> None:
