@@ -29,7 +29,7 @@ from examples.phase1.events import (
 from examples.phase1.runtime import Runtime
 from examples.phase1.service import main
 from examples.phase1.statuses import Status, may_move
-from examples.phase1.store import Moment, Table
+from examples.phase1.store import Moment, Table, noted
 from examples.phase1.tracing import carried, note, say
 from examples.phase1.web import body, correlation_id
 
@@ -120,8 +120,8 @@ class BatchOrchestrator:
         if batch is None:
             return
         if batch.class_id is None:
-            self.move(batch, Status.READY)
-        elif self.move(batch, Status.AWAITING_STUDENTS):
+            self.move(session, batch, Status.READY)
+        elif self.move(session, batch, Status.AWAITING_STUDENTS):
             command = MatchingCommand(
                 entity_id=batch.batch_id,
                 class_id=batch.class_id,
@@ -134,13 +134,13 @@ class BatchOrchestrator:
         """Hop 10: a teacher or the timeout has decided who wrote what."""
         data = AssociationsConfirmed.model_validate(envelope.data)
         if batch := await self._batch(session, data.batch_id):
-            self.move(batch, Status.STUDENTS_CONFIRMED)
+            self.move(session, batch, Status.STUDENTS_CONFIRMED)
 
     async def essays_ready(self, session: AsyncSession, envelope: Envelope) -> None:
         """Hop 11: every essay is stored with its student."""
         data = EssaysReady.model_validate(envelope.data)
         if batch := await self._batch(session, data.batch_id):
-            self.move(batch, Status.READY)
+            self.move(session, batch, Status.READY)
 
     async def students_are_confirmed(self, session: AsyncSession, envelope: Envelope) -> bool:
         """Whether hop 10 was handled."""
@@ -168,11 +168,11 @@ class BatchOrchestrator:
         """Whether its essays may be worked on."""
         return batch.status == Status.READY
 
-    def move(self, batch: Batch, after: Status) -> bool:
-        """Moves the batch if its machine allows it; the current span tells which."""
+    def move(self, session: AsyncSession, batch: Batch, after: Status) -> bool:
+        """Moves the batch if its machine allows it; the current span tells which, once it is committed."""
         before = Status(batch.status)
         applied = may_move(class_type(batch.class_id), before, after)
-        note("batch.status.transition", {"from": before, "to": after, "applied": applied})
+        noted(session, "batch.status.transition", {"from": before, "to": after, "applied": applied})
         if applied:
             batch.status = after
         return applied

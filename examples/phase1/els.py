@@ -30,7 +30,7 @@ from examples.phase1.events import (
 )
 from examples.phase1.runtime import Runtime
 from examples.phase1.service import main
-from examples.phase1.store import Table, insert_once
+from examples.phase1.store import Table, insert_once, noted
 from examples.phase1.tracing import note
 
 NAME = "essay_lifecycle_service"
@@ -131,7 +131,7 @@ class EssayLifecycle:
         if tracker is None or not self.step(tracker, Stage.MATCHING, Stage.READY):
             return
         essays = await self._essays(session, data.batch_id)
-        await self.store_students(essays, data)
+        await self.store_students(session, essays, data)
         ready = EssaysReady(
             batch_id=tracker.batch_id,
             course_code=tracker.course_code,
@@ -140,12 +140,12 @@ class EssayLifecycle:
         )
         self._enqueue(session, topics.READY, ready, envelope)
 
-    async def store_students(self, essays: list[Essay], data: AssociationsConfirmed) -> None:
+    async def store_students(self, session: AsyncSession, essays: list[Essay], data: AssociationsConfirmed) -> None:
         """Writes who wrote each essay."""
         students = {a.essay_id: a.student_id for a in data.associations}
         for essay in essays:
             essay.student_id = students.get(essay.essay_id or "")
-            note("essay.stored", {"essay_id": essay.essay_id, "student_id": essay.student_id})
+            noted(session, "essay.stored", {"essay_id": essay.essay_id, "student_id": essay.student_id})
 
     def step(self, tracker: Tracker, before: Stage, after: Stage) -> bool:
         """Goes one stage further; a message that comes again finds it gone, and is ignored."""

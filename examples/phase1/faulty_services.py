@@ -20,7 +20,7 @@ from examples.phase1.breaking import Break, Patch
 from examples.phase1.events import MatchingCommand
 from examples.phase1.parts import Parts
 from examples.phase1.statuses import Status
-from examples.phase1.tracing import note
+from examples.phase1.store import noted
 
 
 def slow_store(parts: Parts, patch: Patch) -> None:
@@ -66,8 +66,8 @@ def pipeline_guard_removed(parts: Parts, patch: Patch) -> None:
 def guard_removed(parts: Parts, patch: Patch) -> None:
     """A batch goes wherever it is sent, at once."""
 
-    def move(batch: Any, after: Status) -> bool:
-        note("batch.status.transition", {"from": batch.status, "to": after, "applied": True})
+    def move(session: Any, batch: Any, after: Status) -> bool:
+        noted(session, "batch.status.transition", {"from": batch.status, "to": after, "applied": True})
         batch.status = after
         return True
 
@@ -82,9 +82,9 @@ def goes_to(instead: Status, of: Status) -> Break:
     """Batches go to a status that isn't next."""
 
     def break_it(parts: Parts, patch: Patch) -> None:
-        def move(batch: Any, after: Status) -> bool:
+        def move(session: Any, batch: Any, after: Status) -> bool:
             to = instead if after == of else after
-            note("batch.status.transition", {"from": batch.status, "to": to, "applied": True})
+            noted(session, "batch.status.transition", {"from": batch.status, "to": to, "applied": True})
             batch.status = to
             return True
 
@@ -125,7 +125,7 @@ def rollback_keeps_status(parts: Parts, patch: Patch) -> None:
             return
         failed.add(envelope.batch_id)
         batch = await service._batch(session, envelope.batch_id)
-        service.move(batch, Status.READY if batch.class_id is None else Status.AWAITING_STUDENTS)
+        service.move(session, batch, Status.READY if batch.class_id is None else Status.AWAITING_STUDENTS)
         await session.commit()
         raise ConnectionError("the database went away after the status was written")
 

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from examples.phase1.associations import CONFIRMED, Association, Student, Validation, confirm, decided, suggested
 from examples.phase1.runtime import Runtime
-from examples.phase1.store import insert_once
-from examples.phase1.tracing import Said, carried, failed, note, say
+from examples.phase1.store import insert_once, noted
+from examples.phase1.tracing import Said, carried, failed, say
 
 log = logging.getLogger(__name__)
 DUE_AFTER = timedelta(hours=24)
@@ -78,7 +78,7 @@ class TimeoutMonitor:
             for a in associations:
                 outcome = "unknown" if a.essay_id in students else "original"
                 said: dict[str, Said] = {"essay_id": a.essay_id, "student_id": a.student_id, "outcome": outcome}
-                note("association.decided", {**said, "confidence": a.confidence_score or 0.0})
+                noted(session, "association.decided", {**said, "confidence": a.confidence_score or 0.0})
             say({"class_id": validation.class_id, "associations.total": len(associations)})
             say({"associations.unknown": len(students)})
             confirm(
@@ -105,7 +105,7 @@ class TimeoutMonitor:
         )
         created = await insert_once(session, student)
         told = {"class_id": validation.class_id, "student_id": student.student_id}
-        note(f"unknown_student.{'created' if created else 'reused'}", told)
+        noted(session, f"unknown_student.{'created' if created else 'reused'}", told)
         return student.student_id
 
     def unknown_student_id(self, validation: Validation) -> str:

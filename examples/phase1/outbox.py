@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import uuid4
 
-from sqlalchemy import JSON, Float, String, Text, event, or_, select, update
+from sqlalchemy import JSON, Float, String, Text, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from examples.phase1 import tracing
 from examples.phase1.events import Data, Envelope
-from examples.phase1.store import Store, Table
+from examples.phase1.store import Store, Table, noted, on_commit
 from examples.phase1.tracing import Tracing
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,8 @@ class Outbox:
         )
         row = OutboxRow(topic=topic, key=key, envelope=envelope.model_dump_json(), context=tracing.stored())
         session.add(row)
-        event.listen(session.sync_session, "after_commit", lambda _: self._committed(), once=True)
-        tracing.note("outbox.enqueue", {"event_type": topic, "event_id": envelope.event_id})
+        noted(session, "outbox.enqueue", {"event_type": topic, "event_id": envelope.event_id})
+        on_commit(session, self._committed)
         return envelope
 
 

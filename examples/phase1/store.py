@@ -3,15 +3,18 @@
 In: a URL. Out: a `Store`, whose `transaction()` commits when its body ends and rolls back when it fails.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from opentelemetry import trace
 from sqlalchemy import DateTime, Dialect, TypeDecorator, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+
+from examples.phase1.tracing import Said, note
 
 WRITES_WAIT_S = 30
 """SQLite lets one transaction write at a time; the others wait so long for their turn."""
@@ -60,6 +63,17 @@ class Store:
     async def close(self) -> None:
         """Gives the connections back."""
         await self.engine.dispose()
+
+
+def on_commit(session: AsyncSession, do: Callable[[], None]) -> None:
+    """Does something when the transaction has been committed, and never if it is rolled back."""
+    event.listen(session.sync_session, "after_commit", lambda _: do(), once=True)
+
+
+def noted(session: AsyncSession, name: str, attributes: Mapping[str, Said]) -> None:
+    """Leaves an event on the current span when what it tells of is committed: a change rolled back is none."""
+    span = trace.get_current_span()
+    on_commit(session, lambda: note(name, attributes, span=span))
 
 
 async def insert_once(session: AsyncSession, row: Table) -> bool:
