@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN  := $(VENV)/bin
-OURS := verifier tests benchmarks docs
+OURS := verifier tests benchmarks docs examples
 # The first of these that really runs, is new enough and can make environments; PYTHON=... goes before all.
 PYTHONS = $(PYTHON) python3.13 python3.12 python3.11 python3
 USABLE  = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
@@ -42,7 +42,7 @@ demo: setup ## judge recorded batches, good ones and broken ones
 test: setup ## every check: format, lint, types, tests with coverage
 	@$(BIN)/ruff format --check --quiet $(OURS) || { echo "test: the files above are not formatted; run: make format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet $(OURS)
-	@$(BIN)/mypy --no-error-summary verifier benchmarks docs/generate.py
+	@$(BIN)/mypy --no-error-summary verifier benchmarks examples docs/generate.py
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 explain: setup ## is the first cause named the right one? breaks good recorded batches, one mutation at a time (minutes)
@@ -67,4 +67,4 @@ docs: setup ## write the generated pages anew
 
 clean: ## remove .venv and everything that was made
 	@rm -rf $(VENV) build dist out htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find verifier tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find verifier tests benchmarks docs examples -name __pycache__ -type d -prune -exec rm -rf {} +

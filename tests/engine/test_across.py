@@ -53,6 +53,18 @@ def screen(report: Report) -> str:
     return out.getvalue()
 
 
+def test_rules_of_the_run_are_none_of_a_flow_s() -> None:
+    """A shape may have both, in any order: what is told of a violated flow is told of the rule that it broke."""
+    text = ALIKE.replace("code=X\n", "code=X\na : bad @ 1..2s flow=1 code=X\n", 1)
+    report = run(text, VARIES, NEVER, Isolated(entity=AttributeName("code")))
+    (broken,) = report.violated
+    assert [(r.kind, str(r.verdict)) for r in broken.assertions] == [("never", "violated")]
+    assert broken.assertions[0].repair is not None
+    assert broken.diagnosis is not None
+    assert broken.diagnosis.nearest is not None
+    assert broken.diagnosis.nearest.key == "2"
+
+
 def test_a_violation_across_flows_violates_the_run_and_no_flow() -> None:
     """Exit code 1, though each flow alone is as it should be; the first line says which rule, across how many flows."""
     report = run(ALIKE, NEVER, VARIES)

@@ -4,9 +4,9 @@ In: shapes. Out: a `Plan` for each, and shapes grouped by how they gather flows,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from verifier.shape import Correlation, Rule, Shape, points_of, split_point
+from verifier.shape import Correlation, Rule, RunRule, Shape, points_of, split_point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,13 @@ def plan(shape: Shape) -> Plan:
         used |= {split_point(p)[1] for p in shape.flow.ends.steps}
     expected = tuple(name for name, step in shape.steps.items() if name in used and not step.optional)
     return Plan(shape=shape, ids=shape.ids(), expected=expected)
+
+
+def alone(plan: Plan) -> Plan:
+    """The plan with only the rules that judge one flow: those that a flow's verdict has, in its order."""
+    kept = [n for n, rule in enumerate(plan.shape.assertions) if not isinstance(rule, RunRule)]
+    shape = replace(plan.shape, assertions=tuple(plan.shape.assertions[n] for n in kept), places=None)
+    return replace(plan, shape=shape, ids=tuple(plan.ids[n] for n in kept))
 
 
 def groups(shapes: Sequence[Shape]) -> tuple[tuple[Shape, ...], ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from verifier.binding import BoundFlow
 from verifier.clock import Clocks
 from verifier.engine.judge import Setting, as_of, judge, lay
-from verifier.engine.plan import Plan
+from verifier.engine.plan import Plan, alone
 from verifier.flows import Flow, Member, Row, sort_key
 from verifier.occurrences import bind
 from verifier.shape import Rule, Scalar
@@ -54,6 +54,9 @@ class Case:
     given: Mapping[str, Scalar] = field(default_factory=dict)
     verdict: FlowVerdict
     _open: bool | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.plan = alone(self.plan)  # rules are numbered as in the verdict of the flow
 
     @property
     def facts(self) -> Mapping[str, Scalar]:

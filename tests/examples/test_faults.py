@@ -1,0 +1,84 @@
+"""Each fault of the reference system is caught by the rule that its row names; without one, nothing is raised.
+
+One system; every scenario on it as it is, then one fault after the other, each with batches of its own. It is judged
+once, as of a day after the end: what is missing then is missing for good.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import verifier
+from tests.examples.needs import needs_phase1
+from verifier import Report, Verdict
+
+needs_phase1()
+
+from examples.phase1.faults import FAULTS, Fault  # noqa: E402  only where its extra is installed
+from examples.phase1.scenarios import SCENARIOS  # noqa: E402
+from examples.phase1.system import System  # noqa: E402
+
+pytestmark = pytest.mark.integration
+SHAPES = ("phase1-regular", "phase1-guest", "phase1-classes", "phase1-decisions")
+FINE = (Verdict.SATISFIED, Verdict.VACUOUS, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The batches of each scenario and of each fault, and what the verifier says of all."""
+
+    clean: Mapping[str, list[str]]
+    broken: Mapping[str, list[str]]
+    report: Report
+
+    def raised(self, batches: list[str]) -> dict[str, Verdict]:
+        """Every rule that isn't satisfied with one of these batches, as shape:assertion."""
+        found = {}
+        for flow in self.report.flows:
+            if flow.key in batches:
+                found |= {f"{flow.shape}:{a.id}": a.verdict for a in flow.assertions if a.verdict not in FINE}
+        for run in self.report.run_assertions:
+            about = {e.flow for judged in run.rule.findings for e in judged.finding.evidence}
+            if about & set(batches):
+                found[f"{run.shape}:{run.rule.id}"] = run.rule.verdict
+        return found
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """All of it, in one system."""
+    return asyncio.run(asyncio.wait_for(everything(tmp_path_factory.mktemp("faults")), timeout=300))
+
+
+async def everything(folder: Path) -> Outcome:
+    """Every scenario, then every fault; those that need days to pass last, for others would be confirmed meanwhile."""
+    clean, broken = {}, {}
+    patience = timedelta(seconds=0.5)
+    async with System(folder=folder, spans=folder / "spans", faults=True, patience=patience) as system:
+        for name, scenario in SCENARIOS.items():
+            clean[name] = await scenario(system)
+        for fault in sorted(FAULTS, key=lambda f: "timeout" in f.scenario):
+            await system.fault(fault.service, fault.name)
+            broken[fault.name] = await SCENARIOS[fault.scenario](system)
+            await system.fault(fault.service, None)
+        await system.flush()
+        records = await system.records()
+    shapes = [verifier.load_shape(name) for name in SHAPES]
+    report = verifier.check(shapes, spans=folder / "spans", records=records, at="+26h")
+    return Outcome(clean=clean, broken=broken, report=report)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_nothing_is_raised_without_a_fault(outcome: Outcome, name: str) -> None:
+    """A scenario that goes right raises nothing, whatever was tried in it."""
+    assert outcome.raised(outcome.clean[name]) == {}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_is_caught(outcome: Outcome, fault: Fault) -> None:
+    """The rule that the row names is violated."""
+    assert outcome.raised(outcome.broken[fault.name]).get(fault.caught_by) is Verdict.VIOLATED
