@@ -72,6 +72,20 @@ def take(data: bytes, basket: Basket) -> bool:
     return True
 
 
+def take_request(data: bytes, basket: Basket) -> None:
+    """Put the spans of one request into the basket; what can't be read is counted there."""
+    _take_frame(data, 1, _decoder(basket.file), basket)
+
+
+def known_fields(data: bytes) -> bytes:
+    """A request that can be read, without the fields that this version doesn't know."""
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    request = ExportTraceServiceRequest.FromString(data)
+    request.DiscardUnknownFields()
+    return request.SerializeToString()
+
+
 def choose(data: bytes) -> Framing | None:
     """The framing that fits: one that consumes the input, else the one with the most whole frames."""
     best: Framing | None = None
