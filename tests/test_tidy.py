@@ -66,7 +66,12 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "engine": ("engine", "engine.*", "engine.diagnose.*"),
         "specfile": ("specfile", "speccheck", "specmeaning", "specschema", "specwords", "specyaml"),
     },
-    4: {"run": ("run", "steptimes", "tally"), "mutate": ("mutate", "mutate.*"), "strength": ("strength", "strength.*")},
+    4: {
+        "run": ("run", "steptimes", "tally"),
+        "mutate": ("mutate", "mutate.*"),
+        "receiver": ("receiver", "receiver.*"),
+        "strength": ("strength", "strength.*"),
+    },
     5: {"cli": ("cli", "commands", "commands.*", "config", "progress")},
 }
 FOUND_BY_NAME = ("assertions.*", "reports.*", "commands.*", "cli")  # nobody imports them by a statement

@@ -197,6 +197,7 @@ LOSSES: Mapping[str, bool] = {
     "long_line": True,
     "odd_time": True,  # a time that can't be in nanoseconds since 1970
     "truncated": True,  # the input ends in the middle of something
+    "refused": True,  # a request that a receiver did not accept
     "orphan_parent": True,
     "dropped_attributes": True,
     "dropped_events": True,

@@ -326,6 +326,8 @@ def _take_apart(text: bytes, line: int, basket: Basket, ended: bool) -> None:
                 _group_apart(group, f"resourceSpans[{i}]", line, basket)
         elif isinstance(request, dict) and groups is UNSET and request.keys() & {"resourceMetrics", "resourceLogs"}:
             basket.bad("other_signal", "holds metrics or logs, which say nothing about spans", line)
+        elif isinstance(request, dict) and request.keys() == {"refused"}:  # what a receiver's journal says of it
+            basket.bad("refused", str(request["refused"]), line)
         else:
             what = f"'resourceSpans' with {described(groups)}" if groups is not UNSET else described(request)
             basket.bad("bad_line", f"saw {what}, expected an object with a list 'resourceSpans'", line)
