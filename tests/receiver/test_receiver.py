@@ -259,3 +259,10 @@ def test_what_is_wrong_is_said_in_one_sentence(folder: Path, tmp_path: Path) -> 
         Receiver(journal=tmp_path / "file").open()
     with Receiver(journal=folder):
         pass
+
+
+def test_what_says_it_is_protobuf_is_read_as_that(open_: Endpoints, folder: Path) -> None:
+    """JSON under the wrong type is refused, also where a file of it would be read."""
+    assert post(open_.http, request(1), PROTOBUF).status == 400
+    assert post(open_.http, request(2)).status == 200
+    assert (names(folder), losses(folder)) == (["span 2"], [("refused", 1)])

@@ -13,7 +13,7 @@ from typing import Literal
 
 from verifier.sources import otlp_json, otlp_protobuf
 from verifier.sources.assemble import Basket
-from verifier.sources.stream import Broken
+from verifier.sources.stream import ZSTD, Broken
 
 Format = Literal["protobuf", "json"]
 TYPES: dict[str, Format] = {"application/x-protobuf": "protobuf", "application/json": "json"}
@@ -63,6 +63,8 @@ def judge(body: bytes, format: Format) -> Answer:
         if not body.lstrip().startswith(b"{"):
             return Answer(status=400, why="expected one ExportTraceServiceRequest as a JSON object")
         otlp_json.take(body, 1, basket)
+    elif body.startswith((b"{", ZSTD)):  # files may hold these; a request that says it is protobuf may not
+        return Answer(status=400, why="it is no ExportTraceServiceRequest in protobuf")
     elif body:
         otlp_protobuf.take_request(body, basket)
     else:

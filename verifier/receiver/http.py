@@ -5,6 +5,7 @@ than may be; whoever sends too slowly is cut off; what is decompressed is bounde
 """
 
 import asyncio
+import logging
 
 from aiohttp import web
 
@@ -17,6 +18,10 @@ PATIENCE_S = 15.0
 IDLE_S = 120.0
 """How long a connection may stay open without a request: exporters keep theirs between two batches."""
 MOST_CONNECTIONS = 512
+QUIET = logging.getLogger("verifier.receiver")
+"""What strangers send is answered, and no news."""
+QUIET.addHandler(logging.NullHandler())
+QUIET.propagate = False
 AGAIN_S = 1
 """After how many seconds whoever was refused for now should try again."""
 
@@ -34,7 +39,9 @@ class Door:
     async def listen(self, host: str, port: int) -> int:
         """Begins to serve, and returns the port."""
         loop = asyncio.get_running_loop()
-        self._web = web.Server(self._answer, auto_decompress=False, keepalive_timeout=IDLE_S, access_log=None)
+        self._web = web.Server(
+            self._answer, auto_decompress=False, keepalive_timeout=IDLE_S, access_log=None, logger=QUIET
+        )
         make = self._web
         self._server = await loop.create_server(
             lambda: _Guest(make(), self._guests, self._patience_s), host, port, backlog=MOST_CONNECTIONS

@@ -81,6 +81,7 @@ class Receiver:
             self._run(door.close())
         self._doors.clear()
         if self._loop.is_running():
+            self._run(_finish())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
@@ -98,6 +99,14 @@ class Receiver:
 
     def _run(self, task: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(task, self._loop).result()
+
+
+async def _finish() -> None:
+    """Ends what still waits for somebody."""
+    waiting = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 __all__ = ["GRPC_PORT", "HTTP_PORT", "Endpoints", "Receiver"]
