@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from examples.phase1 import faulty_messages as messages
 from examples.phase1 import faulty_services as services
+from examples.phase1 import faulty_telemetry as telemetry
 from examples.phase1 import topics
 from examples.phase1.breaking import Break
 from examples.phase1.statuses import Status
@@ -140,6 +141,14 @@ FAULTS = (
           D + "unknown_of_one_class", "timeout", services.unknown_student_per(lambda _, __: "all")),
 )  # fmt: skip
 BY_NAME = {fault.name: fault for fault in FAULTS}
+TELEMETRY = {
+    "relay_loses_the_context": ("els", telemetry.relay_loses_the_context),
+    "els_stops_reporting": ("els", telemetry.stops_reporting),
+    "nlp_stops_reporting": ("nlp", telemetry.stops_reporting),
+    "ready_never_ends": ("bos", telemetry.never_ends(f"kafka.consume.{topics.READY}")),
+    "publish_never_ends": ("cms", telemetry.never_ends(f"kafka.publish.{topics.CONFIRMED}")),
+}
+"""What no rule of the business may be called violated for, with the service that it is a fault of."""
 TROUBLES = {"slow_store": services.slow_store, "failing_store": services.failing_store}
 """What a good service gets through, in any service."""
 

@@ -85,20 +85,6 @@ def relay_forgets(topic: str) -> Break:
     return break_it
 
 
-def relay_loses_the_context(parts: Parts, patch: Patch) -> None:
-    """The relay sends in no context: every hop begins a new trace."""
-    relay: Any = parts.runtime.relay
-    claim = relay._claim
-
-    async def bare() -> Any:
-        rows = await claim()
-        for row in rows:
-            row.context = {}
-        return rows
-
-    patch(relay, "_claim", bare)
-
-
 def idempotency_off(parts: Parts, patch: Patch) -> None:
     """Nobody remembers what was handled."""
 

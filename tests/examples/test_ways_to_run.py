@@ -16,6 +16,7 @@ from aiohttp import web  # noqa: E402  only where its extra is installed
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: E402
 
 from examples.phase1 import topics  # noqa: E402
+from examples.phase1.faults import TELEMETRY  # noqa: E402
 from examples.phase1.scenarios import ROSTER, SURE, UNSURE, guest, teacher  # noqa: E402
 from examples.phase1.statuses import Status  # noqa: E402
 from examples.phase1.system import System  # noqa: E402
@@ -140,6 +141,32 @@ async def patiently(system: System) -> str:
     await system.driver.confirm(batch_id)
     await system.driver.wait_for_status(batch_id, Status.READY)
     return batch_id
+
+
+def test_faults_of_telemetry_are_no_faults_of_the_business(tmp_path: Path) -> None:
+    """Where spans are missing, what rests on them is open: never violated, but for one known gap.
+
+    A last span that never ends leaves no sign (nothing has it as its parent): with `complete` as the premise it is
+    taken for one that was never begun.
+    """
+    batches: dict[str, str] = {}
+
+    async def story() -> Report:
+        async with System(folder=tmp_path, spans=tmp_path / "spans", faults=True) as system:
+            for name, (service, _) in TELEMETRY.items():
+                await system.fault(service, name)
+                (batch_id,) = await teacher(system)
+                assert await system.driver.status(batch_id) == Status.READY
+                batches[batch_id] = name
+                await system.fault(service, None)
+            await system.flush()
+            return judged(tmp_path, await system.records())
+
+    report = asyncio.run(asyncio.wait_for(story(), timeout=60))
+    assert {batches[flow.key] for flow in report.violated} <= {"ready_never_ends"}
+    verdicts = {batches[flow.key]: flow.verdict for flow in report.flows if flow.shape == "phase1-regular"}
+    assert verdicts["els_stops_reporting"] is verdicts["publish_never_ends"] is Verdict.INCONCLUSIVE
+    assert verdicts["relay_loses_the_context"] is Verdict.SATISFIED
 
 
 def test_spans_arrive_by_otlp(tmp_path: Path) -> None:

@@ -17,17 +17,18 @@ SHAPE = Path(__file__).parents[2] / "verifier" / "shapes" / "phase1-regular.yaml
 SHIPPED = ("phase1-regular", "phase1-guest")
 
 # What the shipped shapes let live on each recording, with the reason in docs/how-to/measure-a-shapes-strength.md.
+REFUSED = {("twice", "confirmed"), ("twice", "ready")}
 LIVING = {
-    "regular": {("order", "content"), ("order", "registered"), ("order", "suggested")},
+    "regular": {*(("order", step) for step in ("content", "registered", "suggested")), *REFUSED},
     "enriched/regular": {("order", step) for step in ("content", "register", "registered", "suggested")},
     "guest": {("twice", "content_done"), ("order", "register")},
     "enriched/guest": {
         ("missing", "change"),
         *(("order", step) for step in ("content", "register", "registered")),
     },
-    "course_mismatch": set(),
+    "course_mismatch": REFUSED,
     "enriched/course_mismatch": set(),
-    "duplicates": set(),
+    "duplicates": REFUSED,
     "enriched/timeout_monitor": {
         *(("order", step) for step in ("els_confirmed", "register")),
         ("changed", "by_timeout"),
@@ -76,6 +77,7 @@ def test_a_shape_without_three_rules_lets_exactly_live_what_they_guarded(tmp_pat
         ("missing", "requested", None),
         ("order", "command", "requested"),
         ("overlap", "confirmed", "ready"),
+        ("twice", "command", None),  # nothing asks for its request any more
         ("order", "register", "content"),  # in one batch the late registration delays command beyond its request
         *((u.sort, u.step, u.other) for u in _measure("regular").unwatched),
     }
