@@ -29,6 +29,7 @@ from verifier.verdict import Report, Verdict
 
 WAIT_S = 0.1
 """How long at most nothing is looked at while more is waited for."""
+OPTIONS = {"correlation_ids": "--correlation-id", "at": "--at"}
 Flush = Callable[[], object] | Callable[[], Awaitable[object]]
 Shapes = str | Path | Shape | Sequence[str | Path | Shape]
 
@@ -96,12 +97,14 @@ class Traces:
         evidence = read(self._spans(), self._records)
         return gather(evidence.spans, evidence.records, correlation=Correlation(key=AttributeName(by))).flows[key]
 
-    def check(self, shapes: Shapes, *, flow: str | None = None, **options: Any) -> Report:
+    def check(self, shapes: Shapes, *, flow: str | Sequence[str] | None = None, **options: Any) -> Report:
         """Judges what was received so far, once; `options` are those of `verifier.check`."""
         self._flush_now()
         return self._judged(_loaded(shapes), _named(shapes), flow, options)
 
-    def verify(self, shapes: Shapes, *, flow: str | None = None, deadline: str = "20s", **options: Any) -> Report:
+    def verify(
+        self, shapes: Shapes, *, flow: str | Sequence[str] | None = None, deadline: str = "20s", **options: Any
+    ) -> Report:
         """Waits until the answer is final, at most until the deadline.
 
         Raises Violation with the whole story where a flow went wrong, Inconclusive where that can't be told by then.
@@ -116,7 +119,7 @@ class Traces:
             self._more.wait(min(WAIT_S, max(0.0, end - time.monotonic())))
 
     async def averify(
-        self, shapes: Shapes, *, flow: str | None = None, deadline: str = "20s", **options: Any
+        self, shapes: Shapes, *, flow: str | Sequence[str] | None = None, deadline: str = "20s", **options: Any
     ) -> Report:
         """The same for async tests: the event loop goes on meanwhile."""
         import asyncio
@@ -158,17 +161,19 @@ class Traces:
         return self.assume or ("complete" if self._flushes or self._source is not None else "spans=lossy")
 
     def _judged(
-        self, shapes: Sequence[Shape], named: Sequence[str], flow: str | None, options: dict[str, Any]
+        self, shapes: Sequence[Shape], named: Sequence[str], flow: str | Sequence[str] | None, options: dict[str, Any]
     ) -> Report:
         asked = {"assume": self._premise(), **options}
         parse_assume(asked["assume"])
-        report = check(
-            shapes, spans=self._spans(), records=self._records, flows=() if flow is None else (flow,), **asked
-        )
+        flows = () if flow is None else (flow,) if isinstance(flow, str) else tuple(flow)
+        report = check(shapes, spans=self._spans(), records=self._records, flows=flows, **asked)
         words = ["verifier", "check", *named]
         words += ["--spans", self._source or str(self.folder)]
         words += [w for url in self._records for w in ("--records", url)]
-        words += [] if flow is None else ["--flow", flow]
+        words += [w for key in flows for w in ("--flow", key)]
+        for name in ("correlation_ids", "at"):
+            given = options.get(name, ())
+            words += [w for text in ((given,) if isinstance(given, str) else given) for w in (OPTIONS[name], text)]
         words += [] if asked["assume"] == "complete" else ["--assume", asked["assume"]]
         self.last, self.again = report, shlex.join(words)
         return report
