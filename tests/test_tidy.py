@@ -74,7 +74,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
     },
     5: {"pytest": ("live", "pytest_plugin"), "cli": ("cli", "commands", "commands.*", "config", "progress")},
 }
-FOUND_BY_NAME = ("assertions.*", "reports.*", "commands.*", "cli")  # nobody imports them by a statement
+FOUND_BY_NAME = ("assertions.*", "reports.*", "commands.*", "cli", "pytest_plugin")  # no statement imports them
 NO_INDEX = ("pypi" + ".org", "pythonhosted" + ".org", "/simple" + "/", "index" + "-url", "find" + "-links")
 NO_PLACE = ("/" + "work/", "/" + "root/", "/" + "home/", "/" + "Users/")
 
