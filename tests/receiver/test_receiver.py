@@ -169,6 +169,9 @@ def test_too_much_at_once_may_be_sent_again(open_: Endpoints, folder: Path, monk
     monkeypatch.setattr("verifier.receiver.intake.MOST_UNDER_WAY", 10)
     said = post(open_.http, request(1))
     assert (said.status, said.headers["Retry-After"]) == (503, "1")
+    packed = gzip.compress(request(*range(100)))
+    monkeypatch.setattr("verifier.receiver.intake.MOST_UNDER_WAY", len(packed) + 10)
+    assert post(open_.http, packed, {"Content-Encoding": "gzip"}).status == 503
     monkeypatch.undo()
     assert post(open_.http, request(2)).status == 200
     assert (names(folder), losses(folder)) == (["span 2"], [])

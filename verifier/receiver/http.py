@@ -101,6 +101,9 @@ class Door:
             held.clear()
             if isinstance(body, Answer):
                 return await self._intake.refuse(body, room)
+            if not self._intake.reserve(more := max(0, len(body) - room)):  # many that are small until unpacked
+                return busy()
+            room += more
             return await self._intake.take(body, format)
         finally:
             self._intake.release(room)
