@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test explain bench break oracle format docs clean
+.PHONY: help setup demo demo-recorded test explain bench break oracle format docs clean
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -36,7 +36,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
 	touch $@
 
-demo: setup ## judge recorded batches, good ones and broken ones
+demo: setup ## run the reference system, break it once, and judge what it did
+	@$(BIN)/python -m examples.phase1.demo
+
+demo-recorded: setup ## judge recorded batches, good ones and broken ones
 	@sh docs/demo.sh $(BIN)/verifier
 
 test: setup ## every check: format, lint, types, tests with coverage

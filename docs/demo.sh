@@ -1,5 +1,5 @@
 #!/bin/sh
-# `make demo`: judges recorded batches, two captures that went right and two that went wrong.
+# `make demo-recorded`: judges recorded batches, two captures that went right and two that went wrong.
 # In: the command to run (by default `verifier`). Out: exit code 0 if every capture got the verdict that it should.
 cd "$(dirname "$0")/.." || exit 1
 verifier=${1:-verifier}

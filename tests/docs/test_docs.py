@@ -165,7 +165,7 @@ def test_the_plot_is_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_demo_goes_right() -> None:
-    """`make demo` judges its four captures and says that it went right."""
+    """`make demo-recorded` judges its four captures and says that it went right."""
     command = ["sh", str(ROOT / "docs" / "demo.sh"), str(Path(sys.executable).with_name("verifier"))]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
