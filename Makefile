@@ -46,7 +46,7 @@ test: setup ## every check: format, lint, types, tests with coverage
 	@$(BIN)/ruff format --check --quiet $(OURS) || { echo "test: the files above are not formatted; run: make format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet $(OURS)
 	@$(BIN)/mypy --no-error-summary verifier benchmarks examples docs/generate.py
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+	@$(BIN)/python -m pytest -n 2 --maxschedchunk 8 --cov --cov-report=term
 
 explain: setup ## is the first cause named the right one? breaks good recorded batches, one mutation at a time (minutes)
 	@$(BIN)/python -m tests.laws.explanations
