@@ -13,7 +13,7 @@ from examples.phase1.events import Envelope, EssaysReady
 from examples.phase1.statuses import Status
 from examples.phase1.system import System
 
-PATIENCE_S = 1.0
+PATIENCE_S = 2.0
 ROSTER = ("Anna Lund", "Erik Sandberg", "Maria Holm")
 SURE = "Namn: Maria Holm\n\nMin sommar."
 JUST_SURE = "Namn: Anna Lindqvist\n\nMin höst."  # 0.70 like Anna Lund
