@@ -14,7 +14,17 @@ ROOT = Path(__file__).parents[2]
 
 
 class Failed(Exception):
-    """A process that didn't start; with the end of its log."""
+    """A process that didn't start, with the end of its log; a command that failed, with what it said."""
+
+
+async def run(command: Sequence[str], *, patience_s: float = 60.0) -> None:
+    """Runs a command to its end; raises `Failed` with what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), timeout=patience_s)
+    if process.returncode:
+        raise Failed(f"{' '.join(command)} ended with {process.returncode}:\n{said.decode(errors='replace')[-2000:]}")
 
 
 class Process:

@@ -10,6 +10,7 @@ to systems: clocks that are advanced, processes that die and come back, a broker
 import asyncio
 import json
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
@@ -18,12 +19,12 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import uuid4
 
 import aiohttp
 
-from examples.phase1 import databases, kafka, records, replay, telemetry, topics
+from examples.phase1 import databases, kafka, processes, records, replay, telemetry, topics
 from examples.phase1.contents import Contents
 from examples.phase1.driver import Driver
 from examples.phase1.events import Envelope
@@ -49,12 +50,15 @@ class Setup:
 
     `kafka`, `database` and `redis` are real servers in place of the embedded broker, SQLite and no cache; if they are
     not said, the variables PHASE1_KAFKA (host:port), PHASE1_DATABASE (URL of a PostgreSQL server) and PHASE1_REDIS are.
+    `kafka_switch` is how a real broker is stopped and started: a command with {} where `down` or `up` belongs
+    (PHASE1_KAFKA_SWITCH).
     """
 
     folder: Path
     otlp: str | None = None
     spans: Path | None = None
     kafka: str | None = field(default_factory=partial(os.environ.get, "PHASE1_KAFKA"))
+    kafka_switch: str | None = field(default_factory=partial(os.environ.get, "PHASE1_KAFKA_SWITCH"))
     database: str | None = field(default_factory=partial(os.environ.get, "PHASE1_DATABASE"))
     redis: str | None = field(default_factory=partial(os.environ.get, "PHASE1_REDIS"))
     replicas: int = 1
@@ -122,11 +126,14 @@ class System:
         self._services[short, replica] = process
         self._urls[short, replica] = json.loads(await process.start())["url"]
 
-    async def broker(self, command: str) -> None:
-        """`down` or `up`: an outage of the embedded broker."""
-        assert self._broker is not None, "the broker isn't the embedded one: its outages are not ours to make"
-        answer = await self._broker.ask(command)
-        assert answer == "done", answer
+    async def broker(self, command: Literal["down", "up"]) -> None:
+        """An outage of the broker; of a real one only where the setup says how."""
+        if self._broker is not None:
+            answer = await self._broker.ask(command)
+            assert answer == "done", answer
+            return
+        assert self.setup.kafka_switch, "nobody said how this broker is stopped and started: set PHASE1_KAFKA_SWITCH"
+        await processes.run(shlex.split(self.setup.kafka_switch.format(command)))
 
     async def again(self, topic: str, batch_id: str, *, as_new: bool = False) -> int:
         """Every message of a batch on a topic comes once more, byte for byte or under a new `event_id`."""
