@@ -149,8 +149,12 @@ TELEMETRY = {
     "publish_never_ends": ("cms", telemetry.never_ends(f"kafka.publish.{topics.CONFIRMED}")),
 }
 """What no rule of the business may be called violated for, with the service that it is a fault of."""
-TROUBLES = {"slow_store": services.slow_store, "failing_store": services.failing_store}
-"""What a good service gets through, in any service."""
+TROUBLES = {
+    "slow_store": services.slow_store,
+    "failing_store": services.failing_store,
+    "slow_cycle": services.slow_cycle,
+}
+"""What a good service gets through; the last is CMS's, the others any service's."""
 
 
 def main() -> None:

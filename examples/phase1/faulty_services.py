@@ -55,6 +55,26 @@ def failing_store(parts: Parts, patch: Patch) -> None:
     patch(consumer, "_service", SimpleNamespace(handlers=broken, waits_for=parts.service.waits_for))
 
 
+def slow_cycle(parts: Parts, patch: Patch) -> None:
+    """A trouble: the monitor takes a minute before each batch of a cycle but the first."""
+    monitor = parts.service.monitor  # type: ignore[attr-defined]
+    cycle, confirm = monitor.cycle, monitor._batch
+    begun: list[tuple[str, ...]] = []
+
+    async def anew() -> None:
+        begun.clear()
+        await cycle()
+
+    async def slowly(*batch: str) -> Any:
+        if begun:
+            await asyncio.sleep(60)
+        begun.append(batch)
+        return await confirm(*batch)
+
+    patch(monitor, "cycle", anew)
+    patch(monitor, "_batch", slowly)
+
+
 # ---- batch_orchestrator_service
 
 

@@ -78,6 +78,8 @@ class System:
         self._closing = AsyncExitStack()
         self._services: dict[tuple[str, int], Process] = {}
         self._urls: dict[tuple[str, int], str] = {}
+        self._faults: dict[str, str | None] = {}
+        self._down: set[tuple[str, int]] = set()
         self._ahead = timedelta(0)
         self._since: records.Offsets = {}
 
@@ -112,10 +114,12 @@ class System:
 
     async def kill(self, short: str, *, replica: int = 0) -> None:
         """A service dies, as a crash would have it."""
+        self._down.add((short, replica))
         await self._services[short, replica].kill()
 
     async def stop(self, short: str, *, replica: int = 0) -> None:
         """A service is stopped in order."""
+        self._down.add((short, replica))
         await self._services[short, replica].stop()
 
     async def start(self, short: str, *, replica: int = 0) -> None:
@@ -125,6 +129,9 @@ class System:
         process = Process(short, self._arguments(short, replica, port), log=log)
         self._services[short, replica] = process
         self._urls[short, replica] = json.loads(await process.start())["url"]
+        self._down.discard((short, replica))
+        if fault := self._faults.get(short):
+            await self._post(f"{self._urls[short, replica]}/control/faults", {"name": fault})
 
     async def broker(self, command: Literal["down", "up"]) -> None:
         """An outage of the broker; of a real one only where the setup says how."""
@@ -146,9 +153,10 @@ class System:
             await replay.passed(self.bootstrap, group=group, place=place)
 
     async def fault(self, short: str, name: str | None) -> None:
-        """Switches one fault of a service on, or with None all of them off."""
-        for (service, _), url in self._urls.items():
-            if service == short:
+        """Switches one fault of a service on, or with None all of them off; it outlives the process."""
+        self._faults[short] = name
+        for (service, replica), url in self._urls.items():
+            if service == short and (service, replica) not in self._down:
                 await self._post(f"{url}/control/faults", {"name": name})
 
     async def records(self) -> Path:

@@ -15,7 +15,7 @@ from tests.examples.needs import needs_phase1
 needs_phase1()
 
 from examples.phase1.system import System  # noqa: E402  only where its extra is installed
-from tests.integration.utils.phase1_test_helpers import Phase1TestContext  # noqa: E402
+from tests.integration.utils.phase1_test_helpers import BROKEN, Phase1TestContext  # noqa: E402
 
 if TYPE_CHECKING:
     from verifier.live import Traces
@@ -33,4 +33,6 @@ async def phase1(traces: "Traces", tmp_path: Path, _services_unmeasured: None) -
     """Broker, four services and the people around them."""
     patience = timedelta(seconds=0.5)
     async with System(folder=tmp_path / "system", otlp=traces.endpoint, faults=True, patience=patience) as system:
+        if BROKEN is not None:
+            await system.fault(*BROKEN.split(":"))
         yield Phase1TestContext(system, traces)

@@ -2,7 +2,6 @@
 
 import pytest
 
-from examples.phase1.driver import Refused
 from examples.phase1.scenarios import early_pipeline, early_ready, teacher
 from tests.integration.utils.phase1_test_helpers import Phase1TestContext
 
@@ -23,12 +22,11 @@ async def test_skipped_states_are_caught(phase1: Phase1TestContext) -> None:
 async def test_essays_not_accessible_before_ready(phase1: Phase1TestContext) -> None:
     """A client asks for the pipeline too early: 409, and nothing starts."""
     batch = await phase1.create_test_batch("REGULAR", "SV1")
-    await phase1.driver.wait_for_suggestions(batch.batch_id)
-    with pytest.raises(Refused) as refused:
-        await phase1.driver.start_pipeline(batch.batch_id)
-    assert refused.value.status == 409
+    await phase1.wait_for_suggestions(batch.batch_id)
+    status = await phase1.start_pipeline(batch.batch_id)
     await phase1.confirm(batch)
     await phase1.satisfied(batch)
+    assert status == 409
 
 
 async def test_pipeline_that_starts_early_is_caught(phase1: Phase1TestContext) -> None:

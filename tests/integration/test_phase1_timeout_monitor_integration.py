@@ -11,7 +11,7 @@ pytestmark = pytest.mark.integration
 async def test_timeout_monitor_24_hour_trigger(phase1: Phase1TestContext) -> None:
     """Not at 23 hours, but at 24."""
     batch = await phase1.create_test_batch("REGULAR", "SV1")
-    await phase1.driver.wait_for_suggestions(batch.batch_id)
+    await phase1.wait_for_suggestions(batch.batch_id)
     await phase1.advance_time(23)
     await phase1.wait_for_state(batch.batch_id, "awaiting_student_validation")
     await phase1.advance_time(1)
@@ -28,7 +28,7 @@ async def test_monitor_at_another_time_is_caught(phase1: Phase1TestContext, faul
 async def test_high_confidence_auto_confirmation(phase1: Phase1TestContext) -> None:
     """From 0.7 on, exactly 0.7 included, the suggested student stays."""
     batch = await phase1.create_test_batch("REGULAR", "SV2", texts=(SURE, JUST_SURE))
-    await phase1.driver.wait_for_suggestions(batch.batch_id)
+    await phase1.wait_for_suggestions(batch.batch_id)
     await phase1.advance_time(24)
     await phase1.finish(batch)
     await phase1.satisfied(batch)
@@ -45,7 +45,7 @@ async def test_exactly_sure_that_is_not_kept_is_caught(phase1: Phase1TestContext
 async def test_low_confidence_unknown_student(phase1: Phase1TestContext) -> None:
     """Below 0.7 it is the UNKNOWN student's."""
     batch = await phase1.create_test_batch("REGULAR", "SV3", texts=(SURE, UNSURE))
-    await phase1.driver.wait_for_suggestions(batch.batch_id)
+    await phase1.wait_for_suggestions(batch.batch_id)
     await phase1.advance_time(24)
     await phase1.finish(batch)
     await phase1.satisfied(batch)
@@ -60,7 +60,7 @@ async def test_multiple_batches_timeout_together(phase1: Phase1TestContext) -> N
     """Three batches in one cycle, under one correlation id: each is confirmed by itself."""
     batches = [await phase1.create_test_batch("REGULAR", code) for code in ("SV1", "SV2", "ENG7")]
     for batch in batches:
-        await phase1.driver.wait_for_suggestions(batch.batch_id)
+        await phase1.wait_for_suggestions(batch.batch_id)
     await phase1.advance_time(24)
     await phase1.finish(*batches)
     await phase1.satisfied(*batches, across=True)

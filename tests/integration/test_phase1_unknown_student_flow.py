@@ -12,7 +12,7 @@ async def test_unknown_student_per_class(phase1: Phase1TestContext) -> None:
     """Two classes, two UNKNOWN students."""
     batches = [await phase1.create_test_batch("REGULAR", code, texts=(UNKNOWN,)) for code in ("SV1", "SV2")]
     for batch in batches:
-        await phase1.driver.wait_for_suggestions(batch.batch_id)
+        await phase1.wait_for_suggestions(batch.batch_id)
     await phase1.advance_time(24)
     await phase1.finish(*batches)
     await phase1.satisfied(*batches, across=True)
@@ -31,7 +31,7 @@ async def test_unknown_student_reuse(phase1: Phase1TestContext) -> None:
     batches = []
     for code in ("SV1", "SV2"):
         batch = await phase1.create_test_batch("REGULAR", code, texts=(UNKNOWN,), class_id=class_id)
-        await phase1.driver.wait_for_suggestions(batch.batch_id)
+        await phase1.wait_for_suggestions(batch.batch_id)
         await phase1.advance_time(24)
         await phase1.finish(batch)
         batches.append(batch)

@@ -4,6 +4,8 @@ In: a `System` and the fixture `traces`. Out: steps of a test in the words of th
 verifier makes: that batches went right, or which rule says what is wrong.
 """
 
+import asyncio
+import os
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,10 +13,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
+from examples.phase1.driver import Refused
 from examples.phase1.scenarios import ROSTER, SURE, UNSURE, Scenario
 from examples.phase1.statuses import Status
 from examples.phase1.system import System
-from verifier import Report, Verdict
+from verifier import Report, Verdict, Violation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,6 +28,8 @@ SHAPES = ("phase1-regular", "phase1-guest", "phase1-decisions")
 ACROSS = "phase1-classes"
 FINE = (Verdict.SATISFIED, Verdict.VACUOUS, None)
 CLASS_CODE = "ENG6"
+BROKEN = os.environ.get("PHASE1_FAULT")
+"""`service:fault`, switched on before each test begins: it must then fail (`tests.integration.broken`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +73,7 @@ class Phase1TestContext:
     async def confirm(self, *batches: TestBatch) -> None:
         """The teachers accept what was suggested, and the batches become ready; their pipelines are started."""
         for batch in batches:
-            await self.driver.wait_for_suggestions(batch.batch_id)
+            await self.wait_for_suggestions(batch.batch_id)
             await self.driver.confirm(batch.batch_id)
         await self.finish(*batches)
 
@@ -76,11 +81,33 @@ class Phase1TestContext:
         """The batches become ready, and their pipelines are started."""
         for batch in batches:
             await self.wait_for_state(batch.batch_id, Status.READY)
-            await self.driver.start_pipeline(batch.batch_id)
+            await self.start_pipeline(batch.batch_id)
 
     async def wait_for_state(self, batch_id: str, expected_state: str) -> None:
-        """Returns when the batch is there; TimeoutError with where it is."""
-        await self.driver.wait_for_status(batch_id, Status(expected_state))
+        """Returns when the batch is there. In vain: Violation if a rule says why, else TimeoutError."""
+        async with self._why(batch_id):
+            await self.driver.wait_for_status(batch_id, Status(expected_state))
+
+    async def one_is(self, batches: Sequence[TestBatch], expected_state: str) -> None:
+        """Returns when one of the batches is there; TimeoutError if none comes."""
+        waiting = [self.driver.wait_for_status(b.batch_id, Status(expected_state)) for b in batches]
+        done, pending = await asyncio.wait(map(asyncio.ensure_future, waiting), return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*done)
+
+    async def wait_for_suggestions(self, batch_id: str) -> None:
+        """Returns when students are suggested for its essays; in vain as `wait_for_state`."""
+        async with self._why(batch_id):
+            await self.driver.wait_for_suggestions(batch_id)
+
+    async def start_pipeline(self, batch_id: str) -> int:
+        """The client asks for the pipeline; HTTP's status of the answer, 409 where it is refused."""
+        try:
+            await self.driver.start_pipeline(batch_id)
+        except Refused as refused:
+            return refused.status
+        return 202
 
     async def advance_time(self, hours: float) -> None:
         """The business clock goes on, an hour at most at a time, with a cycle of the monitor after each."""
@@ -125,12 +152,26 @@ class Phase1TestContext:
 
     @asynccontextmanager
     async def trouble(self, service: str, name: str) -> "AsyncIterator[None]":
-        """A fault or a trouble of a service, for as long as the block lasts."""
+        """A fault or a trouble of a service, for as long as the block lasts; a service that BROKEN broke stays so."""
+        if BROKEN is not None and BROKEN.startswith(f"{service}:"):
+            yield
+            return
         await self.system.fault(service, name)
         try:
             yield
         finally:
             await self.system.fault(service, None)
+
+    @asynccontextmanager
+    async def _why(self, batch_id: str) -> "AsyncIterator[None]":
+        try:
+            yield
+        except TimeoutError as late:
+            await self._flush()
+            wrong = [f for f in self._judged().flows if f.key == batch_id and f.verdict is Verdict.VIOLATED]
+            if not wrong:
+                raise
+            raise Violation(f"{late}; judged as if that were all for a day:\n{wrong[0].explain()}") from late
 
     def _judged(self) -> Report:
         from verifier import check, load_shape
