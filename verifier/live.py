@@ -25,7 +25,8 @@ from verifier.shape import AttributeName, Correlation, Shape, duration_ns
 from verifier.sources import read_spans
 from verifier.spans import Reading
 from verifier.specfile import load_all
-from verifier.verdict import Report, Verdict
+from verifier.verdict import FlowVerdict, Report, RunVerdict, Verdict
+from verifier.wording import count
 
 WAIT_S = 0.1
 """How long at most nothing is looked at while more is waited for."""
@@ -186,14 +187,16 @@ class Traces:
     def _answer(self, report: Report, deadline: str) -> Report:
         if report.verdict is Verdict.SATISFIED:
             return report
-        wrong = [flow for flow in report.flows if flow.verdict is report.verdict]
+        flows = [flow for flow in report.flows if flow.verdict is report.verdict]
+        rules = [run for run in report.run_assertions if run.rule.verdict is report.verdict]
         if self._flushes:
-            premise = f"{len(self._flushes)} services sent all that they held before it was judged"
+            premise = f"{count(len(self._flushes), 'service')} flushed before it was judged"
         else:
             premise = "no service was asked to flush (traces.on_flush): spans may be on their way"
+        wrong: list[FlowVerdict | RunVerdict] = [*flows, *rules]
         story = wrong[0].explain() if wrong else f"{report.verdict}: {report.reason or '; '.join(report.notes)}"
         waited = "" if report.verdict is Verdict.VIOLATED else f"\nwaited {deadline} for it"
-        more = f"\nand {len(wrong) - 1} more flows like it" if len(wrong) > 1 else ""
+        more = "".join(f"\nand {said}" for said in _more(len(flows), len(rules)))
         text = f"{story}{more}{waited}\npremise: {premise}\nagain: {self.again}"
         raise (Violation if report.verdict is Verdict.VIOLATED else Inconclusive)(text)
 
@@ -212,6 +215,16 @@ def _loaded(shapes: Shapes) -> tuple[Shape, ...]:
     for one in _each(shapes):
         out += [one] if isinstance(one, Shape) else load_all([str(one)])
     return tuple(out)
+
+
+def _more(flows: int, rules: int) -> list[str]:
+    """What else has the verdict, beside the first of it, which is told in full."""
+    if flows:
+        flows -= 1
+    elif rules:
+        rules -= 1
+    said = [f"{count(flows, 'more flow')} like it"] if flows else []
+    return said + ([f"{count(rules, 'more rule')} across flows"] if rules else [])
 
 
 def _seconds(text: str) -> float:

@@ -126,6 +126,12 @@ class RunVerdict:
     flows: int
     rule: AssertionVerdict
 
+    def explain(self) -> str:
+        """What was found across the flows, in words; plain text at 80 columns."""
+        from verifier.wording import story_across  # wording needs these classes; only this method needs wording
+
+        return story_across(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReport:

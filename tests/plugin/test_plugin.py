@@ -36,7 +36,9 @@ def send(traces, key, *names, late=0):
         {
             "traceId": f"{abs(hash(key)) % 10**9 + 1:032x}", "spanId": f"{n + 1:016x}", "name": name, "kind": 2,
             "startTimeUnixNano": str(T0 + n * (10**6 + late)), "endTimeUnixNano": str(T0 + n * (10**6 + late) + 1000),
-            "attributes": [{"key": "order_id", "value": {"stringValue": key}}],
+            "attributes": [
+                {"key": "order_id", "value": {"stringValue": key}}, {"key": "shop", "value": {"stringValue": "north"}},
+            ],
         }
         for n, name in enumerate(names)
     ]
@@ -101,13 +103,37 @@ def test_late(traces):
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E*Violation: order violated for order_id=1: shipped came 2.001s after ordered*"])
-    result.stdout.fnmatch_lines(["E*premise: 1 service* sent all that * held before it was judged"])
+    result.stdout.fnmatch_lines(["E*premise: 1 service flushed before it was judged"])
     again = next(line for line in result.outlines if line.startswith("again: verifier check"))
     assert str(tmp_path / "kept") in again
     command = [sys.executable, "-c", "from verifier.cli import main; raise SystemExit(main())", *again.split()[2:]]
     judged = subprocess.run(command, capture_output=True, text=True, cwd=inner.path, check=False)
     assert judged.returncode == 1, judged.stderr
     assert json.loads((tmp_path / "report-test_late.json").read_text())["verdict"] == "violated"
+
+
+def test_a_rule_across_flows_fails_with_its_story(inner: pytest.Pytester) -> None:
+    """Each flow is right by itself: what is wrong is between them."""
+    inner.makefile(
+        ".yaml",
+        traces=SHAPE + "  - one_per: {id: one_trace, object: ordered, identity: [order_id], owner: shop, at_most: 1}\n",
+    )
+    result = run(
+        inner,
+        """
+def test_two(traces):
+    traces.on_flush(lambda: None)
+    send(traces, "1", "order", "ship")
+    send(traces, "2", "order", "ship")
+    traces.verify("traces.yaml", deadline="20s")
+""",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *Violation: violated: order one_trace across 2 flows: *"])
+    result.stdout.fnmatch_lines(
+        ["E *violated one_trace (traces.yaml:*", "E * Seen *", "E *premise: 1 service flushed before*"]
+    )
+    result.stdout.no_fnmatch_line("E*and * more *")
 
 
 def test_what_is_not_over_by_the_deadline_is_inconclusive(inner: pytest.Pytester) -> None:

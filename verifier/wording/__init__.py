@@ -5,7 +5,7 @@ or a terminal: control characters are written out, long values elided in the mid
 
     title      a finding in one fragment             expected, observed   with numbers, units and times
     headline   the same, no surer than its verdict   account              a rule as labelled lines
-    story      a flow, as plain text
+    story      a flow, as plain text                 story_across  a rule of the whole run
 """
 
 from verifier.wording.causes import cause, edit, explains, follows, nearest, repair
@@ -20,6 +20,7 @@ from verifier.wording.story import (
     pending,
     size,
     story,
+    story_across,
     stray,
     witness,
     worst_first,
@@ -79,6 +80,7 @@ __all__ = [
     "size",
     "sketch",
     "story",
+    "story_across",
     "stray",
     "then",
     "title",

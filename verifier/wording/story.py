@@ -182,6 +182,14 @@ def story(flow: FlowVerdict) -> str:
     return "\n".join(out)
 
 
+def story_across(run: RunVerdict) -> str:
+    """A rule of the whole run in plain text: what it says in the first line, which is not wrapped; then why."""
+    out = [f"{run.rule.verdict}: {across(run)}"]
+    if run.rule.findings:
+        out += ["", *layout(account(run.rule), indent="  ")]
+    return "\n".join(out)
+
+
 def pending(flow: FlowVerdict) -> str | None:
     """Which rules of a flow are not decided yet, and when the next can be."""
     rules = [rule for rule in flow.assertions if rule.verdict is Verdict.PENDING]
