@@ -207,6 +207,11 @@ def _commit() -> str:
     return asked.stdout.strip()
 
 
+def machine() -> str:
+    """What it is measured on, as a line says it: the processor, its cores, Python."""
+    return f"{_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
 def _cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -183,7 +183,7 @@ def complete_too_early(parts: Parts, patch: Patch) -> None:
     async def early(session: Any, batch_id: str, correlation_id: str) -> None:
         essays = await service._essays(session, batch_id)
         tracker = await service._tracker(session, batch_id)
-        if tracker.stage == "collecting" and len(essays) == len(tracker.essay_ids) - 1:
+        if tracker is not None and tracker.stage == "collecting" and len(essays) == len(tracker.essay_ids) - 1:
             for essay, essay_id in zip(essays, tracker.essay_ids, strict=False):
                 essay.essay_id = essay_id
             tracker.stage = "complete"

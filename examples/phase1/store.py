@@ -3,6 +3,7 @@
 In: a URL. Out: a `Store`, whose `transaction()` commits when its body ends and rolls back when it fails.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -71,9 +72,12 @@ def on_commit(session: AsyncSession, do: Callable[[], None]) -> None:
 
 
 def noted(session: AsyncSession, name: str, attributes: Mapping[str, Said]) -> None:
-    """Leaves an event on the current span when what it tells of is committed: a change rolled back is none."""
-    span = trace.get_current_span()
-    on_commit(session, lambda: note(name, attributes, span=span))
+    """Leaves an event on the current span when what it tells of is committed: a change rolled back is none.
+
+    Its time is now: once it's committed another replica may act on it before this one hears of the commit.
+    """
+    span, now_ns = trace.get_current_span(), time.time_ns()
+    on_commit(session, lambda: note(name, attributes, span=span, at_ns=now_ns))
 
 
 async def insert_once(session: AsyncSession, row: Table) -> bool:

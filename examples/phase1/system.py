@@ -122,6 +122,10 @@ class System:
         self._down.add((short, replica))
         await self._services[short, replica].stop()
 
+    def pids(self) -> dict[str, int]:
+        """The process ids of the services by name and replica, such as `bos-0`."""
+        return {f"{short}-{replica}": process.pid for (short, replica), process in self._services.items()}
+
     async def start(self, short: str, *, replica: int = 0) -> None:
         """A service comes (back), where it was, on the business time that it is."""
         port = self._urls.get((short, replica), ":0").rpartition(":")[2]

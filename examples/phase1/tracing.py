@@ -110,9 +110,9 @@ def stored() -> Carrier:
     return carrier
 
 
-def note(event: str, attributes: Mapping[str, Said], *, span: Span | None = None) -> None:
-    """Leaves an event on a span, by default the current one; what is None is left out."""
-    (span or trace.get_current_span()).add_event(event, _known(attributes))
+def note(event: str, attributes: Mapping[str, Said], *, span: Span | None = None, at_ns: int | None = None) -> None:
+    """Leaves an event on a span, by default the current one and now; what is None is left out."""
+    (span or trace.get_current_span()).add_event(event, _known(attributes), timestamp=at_ns)
 
 
 def say(attributes: Mapping[str, Said]) -> None:

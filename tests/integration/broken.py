@@ -65,10 +65,11 @@ def main(wanted: Sequence[str]) -> int:
 
 
 def _names(said: str, rule: str) -> bool:
-    """Whether the failure is this rule's: the heading of a story, or a rule of a batch that raised it."""
+    """Whether the failure names this rule as violated: in a story, or among the rules that a batch raised."""
     shape, _, assertion = rule.partition(":")
-    told = rf"violated {assertion} \({shape}\.yaml:|violated: {shape} {assertion} across|'{rule}': <Verdict.VIOLATED"
-    return re.search(rf"^E .*(?:{told})", said, re.MULTILINE) is not None
+    told = rf"(?<!inconclusive ){assertion} \({shape}\.yaml:|violated: {shape} {assertion} across"
+    raised = rf"'{rule}': <Verdict.VIOLATED"
+    return re.search(rf"^E .*(?:{told}|{raised})", said, re.MULTILINE) is not None
 
 
 def _run(one: Break) -> "subprocess.CompletedProcess[str]":

@@ -59,7 +59,8 @@ async def test_timeout_monitor_crash_recovery(phase1: Phase1TestContext) -> None
     await phase1.system.start("cms")
     await phase1.finish(*batches)
     raised = await phase1.raised([batch.batch_id for batch in batches])
-    assert Verdict.VIOLATED not in raised.values(), raised
+    violated = {rule: verdict for rule, verdict in raised.items() if verdict is Verdict.VIOLATED}
+    assert not violated, raised
 
 
 async def test_monitor_that_confirms_twice_is_caught(phase1: Phase1TestContext) -> None:
