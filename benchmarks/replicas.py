@@ -27,7 +27,7 @@ from examples.phase1.statuses import Status
 from examples.phase1.system import System
 from tests.integration.real_servers import real_servers
 
-SHAPES = ("phase1-regular", "phase1-guest", "phase1-decisions", "phase1-classes")
+SHAPES = ("phase1-regular", "phase1-guest", "phase1-decisions", "phase1-classes", "phase1-telemetry")
 CODES = ("ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3")
 TEXTS = (SURE, UNSURE)
 VERIFIER = (sys.executable, "-c", "from verifier.cli import main; raise SystemExit(main())")

@@ -12,7 +12,7 @@ from examples.phase1.faults import BY_NAME
 from examples.phase1.scenarios import SCENARIOS
 from examples.phase1.system import System
 
-SHAPES = "phase1-regular phase1-guest phase1-classes phase1-decisions"
+SHAPES = "phase1-regular phase1-guest phase1-classes phase1-decisions phase1-telemetry"
 
 
 def main() -> None:

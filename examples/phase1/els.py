@@ -139,6 +139,7 @@ class EssayLifecycle:
             ready_essays=_slots(essays),
         )
         self._enqueue(session, topics.READY, ready, envelope)
+        noted(session, "essays.announced", {"batch_id": tracker.batch_id, "essays": len(essays)})
 
     async def store_students(self, session: AsyncSession, essays: list[Essay], data: AssociationsConfirmed) -> None:
         """Writes who wrote each essay."""
