@@ -26,10 +26,10 @@ class Expected:
 
 
 def parse_expect(text: str) -> Expected:
-    """`batch_id=X,class_type=REGULAR`: the key first, then facts; UsageError else."""
+    """`order_id=X,paid_by=CARD`: the key first, then facts; UsageError else."""
     pairs = [part.partition("=") for part in text.split(",")]
     if any(not name.strip() or not sep or not value.strip() for name, sep, value in pairs):
-        raise UsageError(f"--expect {text}: expected KEY=VALUE,FACT=VALUE…, e.g. batch_id=b1,class_type=REGULAR")
+        raise UsageError(f"--expect {text}: expected KEY=VALUE,FACT=VALUE…, e.g. order_id=o1,paid_by=CARD")
     (name, _, key), *facts = ((n.strip(), s, v.strip()) for n, s, v in pairs)
     return Expected(name=name, key=key, facts={n: v for n, _, v in facts})
 

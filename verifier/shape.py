@@ -226,7 +226,7 @@ class FactRef:
 
 
 Times = int | str | FactRef
-"""How often: `1`, `">=1"`, `"0..1"`, `{fact: expected_essays}`."""
+"""How often: `1`, `">=1"`, `"0..1"`, `{fact: expected_lines}`."""
 
 
 def times_range(text: str) -> tuple[int, int | None] | None:

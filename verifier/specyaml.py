@@ -310,7 +310,7 @@ def _node(value: Any, path: Path, width: int) -> Node:
 
 
 def _key(key: str) -> Node:
-    # a key is text whatever it looks like, and `null: GUEST` reads better than with quotes
+    # a key is text whatever it looks like, and `null: NONE` reads better than with quotes
     return ScalarNode(_NULL, key) if key == "null" else _text(key)
 
 

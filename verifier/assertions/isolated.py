@@ -97,57 +97,55 @@ class Isolated(RunRule):
     examples: ClassVar = (
         Example(
             verdict="satisfied",
-            sketch="a : store @ 0..1ms flow=1 essay=e1\na : store @ 5..6ms flow=2 essay=e2",
-            parameters={"entity": "essay"},
+            sketch="a : store @ 0..1ms flow=1 item=e1\na : store @ 5..6ms flow=2 item=e2",
+            parameters={"entity": "item"},
         ),
         Example(
             verdict="violated",
             about="one entity in two flows",
-            sketch="a : store @ 0..1ms flow=1 essay=e1\na : store @ 5..6ms flow=2 essay=e1",
-            parameters={"entity": "essay"},
+            sketch="a : store @ 0..1ms flow=1 item=e1\na : store @ 5..6ms flow=2 item=e1",
+            parameters={"entity": "item"},
         ),
         Example(
             verdict="violated",
             about="a flow led to another: below a row of flow 1 stands one of flow 2",
-            sketch=("a : store @ 0..9ms flow=1 essay=e1\n  a : store @ 5..6ms flow=2 essay=e2"),
-            parameters={"entity": "essay"},
+            sketch=("a : store @ 0..9ms flow=1 item=e1\n  a : store @ 5..6ms flow=2 item=e2"),
+            parameters={"entity": "item"},
         ),
         Example(
             verdict="satisfied",
             about="a monitor's cycle serves both: it is shared, and no cross-talk",
-            sketch=(
-                "a : cycle @ 0..9ms\n  a : confirm @ 1..2ms flow=1 essay=e1\n  a : confirm @ 3..4ms flow=2 essay=e2"
-            ),
-            parameters={"entity": "essay"},
+            sketch=("a : cycle @ 0..9ms\n  a : confirm @ 1..2ms flow=1 item=e1\n  a : confirm @ 3..4ms flow=2 item=e2"),
+            parameters={"entity": "item"},
         ),
         Example(
             verdict="vacuous",
             about="entities in one flow only: nothing to compare",
-            sketch="a : store @ 0..1ms flow=1 essay=e1\na : other @ 5..6ms flow=2",
-            parameters={"entity": "essay"},
+            sketch="a : store @ 0..1ms flow=1 item=e1\na : other @ 5..6ms flow=2",
+            parameters={"entity": "item"},
         ),
         Example(
             verdict="inconclusive",
             about="what they share may be lost",
-            sketch="a : store @ 0..1ms flow=1 essay=e1\na : store @ 5..6ms flow=2 essay=e2",
-            parameters={"entity": "essay"},
+            sketch="a : store @ 0..1ms flow=1 item=e1\na : store @ 5..6ms flow=2 item=e2",
+            parameters={"entity": "item"},
             assume="lossy",
         ),
         Example(
             verdict="violated",
             about="what was seen in two flows is sure, whatever is lost",
-            sketch="a : store @ 0..1ms flow=1 essay=e1\na : store @ 5..6ms flow=2 essay=e1",
-            parameters={"entity": "essay"},
+            sketch="a : store @ 0..1ms flow=1 item=e1\na : store @ 5..6ms flow=2 item=e1",
+            parameters={"entity": "item"},
             assume="lossy",
         ),
         Example(
             verdict="inconclusive",
             about="the second row is in flow 2 by its alias only, and evidence may be lost",
             sketch=(
-                "a : store @ 0..1ms flow=1 essay=e1\na : begin @ 3..4ms flow=2 correlation_id=c\n"
-                "a : store @ 5..6ms correlation_id=c essay=e1"
+                "a : store @ 0..1ms flow=1 item=e1\na : begin @ 3..4ms flow=2 correlation_id=c\n"
+                "a : store @ 5..6ms correlation_id=c item=e1"
             ),
-            parameters={"entity": "essay"},
+            parameters={"entity": "item"},
             assume="lossy",
         ),
     )

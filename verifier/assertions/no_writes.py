@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 _STEPS = {"handle": Step(span="handle")}
-_PARAMETERS = {"step": "handle", "service": "els", "tables": ("essay_states",)}
+_PARAMETERS = {"step": "handle", "service": "shop", "tables": ("order_lines",)}
 EXTRA = "'no_writes' reads SQL, which needs the extra: pip install 'flow-verifier[sql]'"
 LONGEST = 100_000
 """Longer statements are not read: a bound on time."""
@@ -160,9 +160,9 @@ class NoWrites(Rule):
             verdict="satisfied",
             about="it only reads the table, and writes another",
             sketch=(
-                "els : handle @ 0..9ms\n"
-                '  els : SELECT @ 1..2ms db.system=postgresql db.statement="SELECT * FROM essay_states"\n'
-                '  els : INSERT @ 3..4ms db.system=postgresql db.statement="INSERT INTO log VALUES ($1)"'
+                "shop : handle @ 0..9ms\n"
+                '  shop : SELECT @ 1..2ms db.system=postgresql db.statement="SELECT * FROM order_lines"\n'
+                '  shop : INSERT @ 3..4ms db.system=postgresql db.statement="INSERT INTO log VALUES ($1)"'
             ),
             parameters=_PARAMETERS,
             steps=_STEPS,
@@ -171,8 +171,8 @@ class NoWrites(Rule):
             verdict="violated",
             about="in another schema's spelling, whatever is lost",
             sketch=(
-                "els : handle @ 0..9ms\n"
-                '  els : UPDATE @ 1..2ms db.system=postgresql db.statement="UPDATE public.Essay_States SET a = 1"'
+                "shop : handle @ 0..9ms\n"
+                '  shop : UPDATE @ 1..2ms db.system=postgresql db.statement="UPDATE public.Order_Lines SET a = 1"'
             ),
             parameters=_PARAMETERS,
             steps=_STEPS,
@@ -182,8 +182,8 @@ class NoWrites(Rule):
             verdict="satisfied",
             about="written elsewhere, not below the step",
             sketch=(
-                "els : handle @ 0..9ms\n"
-                'els : UPDATE @ 1..2ms db.system=postgresql db.statement="UPDATE essay_states SET a = 1"'
+                "shop : handle @ 0..9ms\n"
+                'shop : UPDATE @ 1..2ms db.system=postgresql db.statement="UPDATE order_lines SET a = 1"'
             ),
             parameters=_PARAMETERS,
             steps=_STEPS,
@@ -191,7 +191,7 @@ class NoWrites(Rule):
         Example(
             verdict="inconclusive",
             about="no database span of the service: perhaps its calls are not instrumented",
-            sketch="els : handle @ 0..9ms",
+            sketch="shop : handle @ 0..9ms",
             parameters=_PARAMETERS,
             steps=_STEPS,
         ),
@@ -199,13 +199,13 @@ class NoWrites(Rule):
             verdict="inconclusive",
             about="the statement was cut off",
             sketch=(
-                "els : handle @ 0..9ms\n"
-                '  els : UPDATE @ 1..2ms db.system=postgresql db.statement="WITH x AS (SELECT id FROM"'
+                "shop : handle @ 0..9ms\n"
+                '  shop : UPDATE @ 1..2ms db.system=postgresql db.statement="WITH x AS (SELECT id FROM"'
             ),
             parameters=_PARAMETERS,
             steps=_STEPS,
         ),
-        Example(verdict="vacuous", sketch="els : other @ 0..9ms", parameters=_PARAMETERS, steps=_STEPS),
+        Example(verdict="vacuous", sketch="shop : other @ 0..9ms", parameters=_PARAMETERS, steps=_STEPS),
     )
 
 

@@ -20,7 +20,7 @@ class Timeout(Rule):
     and never after `cancelled_by`.
 
     Term: timeout response. Formula, for the first a at t: `∃ b ∨ c ∈ [.., t+d+g]`, `¬∃ c < t+d`, `¬∃ b < c`.
-    Bounds are included: exactly d has passed, exactly d + g is in time. `cancelled_by` may come after `then` (a teacher
+    Bounds are included: exactly d has passed, exactly d + g is in time. `cancelled_by` may come after `then` (a person
     who confirms within the grace). `clock: business` counts what the business clock was advanced in between.
     """
 

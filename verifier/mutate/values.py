@@ -13,7 +13,7 @@ from verifier.spans import Event, Record, Span, Value
 from verifier.values import canonical
 
 MAX_DEPTH = 3
-"""How deep names go into a record's envelope (`data.course_code` is 2)."""
+"""How deep names go into a record's envelope (`data.currency` is 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

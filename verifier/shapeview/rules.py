@@ -147,7 +147,7 @@ def _occurs(said: _Said) -> Drawn:
 
 
 def _times(times: object) -> str:
-    """How often: `once`, `at least 2 times`, `0 to 1 times`, `expected_essays times`."""
+    """How often: `once`, `at least 2 times`, `0 to 1 times`, `expected_lines times`."""
     if isinstance(times, FactRef):
         return f"{plain(times)} times"
     least, most = times_range(str(times)) or (None, None)

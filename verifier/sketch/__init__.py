@@ -6,15 +6,15 @@ to the nearest span above that is less indented; blank lines and lines that star
 in a blank and a backslash goes on in the next line; inside a word, if that line begins with a backslash.
 
     # service : span name @ start..end, then attributes
-    batch_orchestrator : POST /v1/batches/register @ 0..12ms $kind=server batch_id=b1
+    shop : POST /v1/orders @ 0..12ms $kind=server order_id=o1
       * state.changed @ 3ms from=new to=ready
-      [batches.registered 0:17] @ 13ms event_id=e1 data.course_code=ENG5
-      &send batch_orchestrator : publish @ 10..11.5ms
-      essay_lifecycle#2 : consume ! @ 40..55ms "no such course" retry=1 final=false
+      [orders.placed 0:17] @ 13ms event_id=e1 data.currency=EUR
+      &send shop : publish @ 10..11.5ms
+      payments#2 : consume ! @ 40..55ms "no such card" retry=1 final=false
         ~> send
         ~> ?
-    ^ spell_checker : check @ 1s..? text="two words" ids=["a", "b"]
-    [batches.closed 0:3] @ ..2s $key=b1
+    ^ stock : check @ 1s..? text="two words" ids=["a", "b"]
+    [orders.closed 0:3] @ ..2s $key=o1
 
 Rows:
 

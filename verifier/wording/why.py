@@ -263,7 +263,7 @@ def _past(point: str) -> str:
 
 
 def _times(wanted: str | None) -> str:
-    word, _, rest = (wanted or "").partition(" ")  # `2`, `2 (fact essays)`, `1 at most`
+    word, _, rest = (wanted or "").partition(" ")  # `2`, `2 (fact lines)`, `1 at most`
     plainly = rest and not rest.startswith("(")
     said = wanted if plainly else word
     return f"{said} {'time' if word == '1' else 'times'}" + (f" {rest}" if rest and not plainly else "")
