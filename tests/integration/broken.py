@@ -38,7 +38,7 @@ BREAKS = (
     Break(STATES, "test_essays_not_accessible_before_ready", "pipeline_guard_removed"),
     Break(STATES, "test_state_rollback_on_failure", "rollback_keeps_status"),
     Break(RACES, "test_pipeline_blocked_until_essays_stored", "ready_before_stored"),
-    Break(RACES, "test_concurrent_event_processing", "complete_too_early"),
+    Break(RACES, "test_concurrent_event_processing", "ready_before_stored"),
     Break(OUTAGES, "test_kafka_outage_recovery", "relay_forgets"),
     Break(OUTAGES, "test_database_failure_handling", "confirmed_not_retried"),
     Break(OUTAGES, "test_timeout_monitor_crash_recovery", "monitor_confirms_twice"),

@@ -109,6 +109,7 @@ def nearest(nearest: Nearest) -> str:
 
 
 MOST_DIFFERENCES = 6
+MOST_VALUES = 4
 
 
 def groups(flow: FlowVerdict) -> list[tuple[Cause | None, list[Explained]]]:
@@ -212,7 +213,10 @@ def edit(edit: Edit) -> str:
 
 def _values(seen: Value) -> str:
     """One value, or several by time."""
-    return " then ".join(map(value, seen)) if isinstance(seen, tuple) else value(seen)
+    if not isinstance(seen, tuple):
+        return value(seen)
+    more = len(seen) - MOST_VALUES
+    return " then ".join(map(value, seen[:MOST_VALUES])) + (f" and {more} more" if more > 0 else "")
 
 
 def _often(times: int) -> str:

@@ -5,7 +5,7 @@ with another value. Distance counts steps, then order, then facts; ties go to th
 """
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -13,8 +13,9 @@ from itertools import pairwise
 from verifier.binding import Occurrence
 from verifier.diagnosis import Nearest
 from verifier.engine.diagnose.case import Case
+from verifier.flows import Row
 from verifier.shape import Scalar, points_of
-from verifier.spans import Observation, Value, own
+from verifier.spans import Observation, Span, Value, own
 from verifier.values import canonical
 from verifier.verdict import Mismatch, Verdict
 
@@ -98,14 +99,22 @@ def _carried(case: Case, best: Profile) -> tuple[tuple[str, Value, Value], ...]:
         for j in rule.findings
         if isinstance(j.finding, Mismatch) and j.verdict is Verdict.VIOLATED
     }
-    return tuple((name, _values(case, name), _values(best.case, name)) for name in names)
+    both = ((name, _values(case, name), _values(best.case, name)) for name in names)
+    return tuple((name, here, there) for name, here, there in both if here != there)
 
 
 def _values(case: Case, attribute: str) -> Value:
     names = case.plan.shape.attributes.get(attribute, (attribute,))
     rows = sorted(case.rows, key=lambda r: Observation(row=r).first_ns)
-    found = {canonical(v): v for r in rows if (v := own(r, names)) is not None}
-    return tuple(found.values()) if len(found) != 1 else next(iter(found.values()))
+    said = [v for row in rows for v in (own(row, names), *_of_events(row, names)) if v is not None]
+    found = {canonical(v): v for v in said}
+    return next(iter(found.values())) if len(found) == 1 else tuple(found.values()) or None
+
+
+def _of_events(row: Row, names: tuple[str, ...]) -> Iterator[Value]:
+    """What the events of a span say of it."""
+    for event in row.events if isinstance(row, Span) else ():
+        yield next((event.attributes[name] for name in names if event.attributes.get(name) not in (None, "")), None)
 
 
 def _asked(case: Case) -> set[str]:
