@@ -170,7 +170,7 @@ class Loss:
 
     `kind` is a word of `LOSSES`; `where` a file and line, or a service, topic; `what` says it in a sentence;
     `example` is the first place. `service` and `topic` narrow down what may be missing (both None: anything may),
-    `since_ns` from when on (None: all along). `records`: records may be missing, not spans.
+    `since_ns` from when on, `until_ns` until when (None: all along). `records`: records may be missing, not spans.
     """
 
     kind: str
@@ -180,6 +180,7 @@ class Loss:
     service: str | None = None
     topic: str | None = None
     since_ns: int | None = None
+    until_ns: int | None = None
     records: bool = False
 
     @property
@@ -196,6 +197,7 @@ LOSSES: Mapping[str, bool] = {
     "opaque_record": True,  # a record whose value can't be read: it may be of any flow
     "long_line": True,
     "odd_time": True,  # a time that can't be in nanoseconds since 1970
+    "deleted_records": True,  # a broker no longer has them
     "truncated": True,  # the input ends in the middle of something
     "refused": True,  # a request that a receiver did not accept
     "orphan_parent": True,

@@ -10,7 +10,7 @@ from verifier.assertions import Example, kinds
 from verifier.engine.complete import Sight, odd_times, parse_assume, sampled, silent_gaps
 from verifier.errors import UsageError
 from verifier.run import check
-from verifier.shape import AttributeName, Correlation, Ends, Shape, Step, StepName
+from verifier.shape import AttributeName, Begins, Correlation, Ends, Shape, Step, StepName
 from verifier.sketch import ORIGIN_NS, parse
 from verifier.spans import Loss, Reading, Span
 from verifier.verdict import FlowVerdict, Unproven
@@ -232,6 +232,26 @@ def test_a_loss_counts_from_when_it_began() -> None:
     bare = text.replace("a : one @ 0..1ms", "c : other @ 0..1ms")
     assert said(bare, "precedes", first="one", then="two", losses=late) == "violated"
     assert said(bare, "precedes", first="one", then="two", losses=early) == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("begins", "until_ms", "verdict"),
+    [(True, -10, "violated"), (True, 1, "inconclusive"), (True, None, "inconclusive"), (False, -10, "inconclusive")],
+)
+def test_records_that_a_broker_deleted_excuse_flows_that_may_be_as_old(
+    begins: bool, until_ms: int | None, verdict: str
+) -> None:
+    """One that surely began later than all that was deleted lacks nothing of it; one that may be as old may."""
+    until_ns = None if until_ms is None else ORIGIN_NS + until_ms * MS
+    gone = Loss(kind="deleted_records", where="kafka://h/t", topic="t", until_ns=until_ns)
+    shape = Shape(
+        shape="s",
+        flow=Correlation(key=AttributeName("k"), begins=Begins(steps=(StepName("one"),)) if begins else None),
+        steps=STEPS,
+        assertions=(kinds()["occurs"](step="sent", times=">=1"),),
+    )
+    readings = Reading(url="s", spans=parse(ONE).spans), Reading(url="r", topics={"t": {0: (5, 5)}}, losses=(gone,))
+    assert str(check([shape], spans=readings[0], records=readings[1]).verdict) == verdict
 
 
 @pytest.mark.parametrize("kind", ["repeated_span", "other_signal", "skipped_file", "bad_end"])

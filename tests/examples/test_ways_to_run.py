@@ -59,6 +59,27 @@ def test_library_spans_confuse_no_shape(tmp_path: Path) -> None:
     assert f"{topics.READY} send" in names
 
 
+def test_a_broker_is_judged_as_its_records_file_is(tmp_path: Path) -> None:
+    """The same batches by the same shapes: every rule says the same."""
+
+    async def story() -> tuple[Report, Report]:
+        async with System(folder=tmp_path, spans=tmp_path / "spans") as system:
+            batches = [*await guest(system), *await teacher(system)]
+            await system.flush()
+            shapes = [verifier.load_shape(name) for name in SHAPES]
+            one, other = (
+                verifier.check(shapes, spans=tmp_path / "spans", records=records, flows=batches)
+                for records in (str(await system.records()), f"kafka://{system.bootstrap}/huleedu.*")
+            )
+            return one, other
+
+    by_file, by_broker = asyncio.run(asyncio.wait_for(story(), timeout=60))
+    assert by_file.verdict is by_broker.verdict is Verdict.SATISFIED
+    assert [(f.shape, f.key, f.assertions) for f in by_broker.flows] == [
+        (f.shape, f.key, f.assertions) for f in by_file.flows
+    ]
+
+
 def test_every_kind_of_duplicate_is_harmless(tmp_path: Path) -> None:
     """Each message once more, byte for byte and under a new event_id: batches stay satisfied."""
 

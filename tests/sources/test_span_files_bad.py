@@ -54,7 +54,9 @@ def test_impossible_paths(url):
 @pytest.mark.parametrize("read_any", [read_spans, read_records])
 def test_another_scheme(read_any):
     """What is not there yet is not taken for a file name."""
-    with pytest.raises(SourceError, match=r"'jaeger\+http' is not known, expected a file path, a folder or -"):
+    with pytest.raises(
+        SourceError, match=r"'jaeger\+http' is not known for (spans|records), expected a file path, a folder"
+    ):
         read_any("jaeger+http://localhost:16686")
 
 

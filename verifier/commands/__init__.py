@@ -39,7 +39,7 @@ def sources(command: Callable[..., Any]) -> Callable[..., Any]:
             "--records",
             multiple=True,
             metavar="URL",
-            help="Where Kafka records are: a file, a folder. Repeat for more.",
+            help="Where Kafka records are: a file, a folder, kafka://HOST:PORT/TOPIC. Repeat for more.",
         ),
         click.option(
             "--spans",

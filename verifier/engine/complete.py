@@ -122,7 +122,7 @@ class Sight:
             return Proof(state="open", until_ns=running, why="it has begun, and its span is not finished")
         return (
             self._before(absence, flow)
-            or self._lost(flow, own_losses, services, topics, until)
+            or self._lost(flow, own_losses, services, topics, until, _earliest(absence, flow))
             or Proof(state="proven", premises=self._premises(services, topics, until))
         )
 
@@ -188,6 +188,7 @@ class Sight:
         services: tuple[str | None, ...],
         topics: tuple[str | None, ...],
         until: int,
+        since: int | None,
     ) -> Proof | None:
         for service in services:
             why = self._loss_of_spans(service, flow, own_losses, until)
@@ -195,7 +196,7 @@ class Sight:
                 who = f"spans of {service}" if service else "all spans"
                 return Proof(state="lost", why=why, settled_by=f"{who} of this flow, complete")
         for topic in topics:
-            why = self._loss_of_records(topic, until)
+            why = self._loss_of_records(topic, until, since)
             if why is not None:
                 return Proof(state="lost", why=why, settled_by=f"records of {topic or 'every topic'}, complete")
         return None
@@ -223,13 +224,16 @@ class Sight:
                     )
         return None
 
-    def _loss_of_records(self, topic: str | None, until: int) -> str | None:
+    def _loss_of_records(self, topic: str | None, until: int, since: int | None = None) -> str | None:
+        """Why records between `since` (None: from the very beginning) and `until` may be missing."""
         if not self.assume.records:
             return f"records of {topic} are assumed lossy" if topic else "records are assumed lossy"
         for loss in self.losses:
             of_records = loss.records or loss.topic is not None
             elsewhere = topic and loss.topic and loss.topic != topic
-            if loss.demotes and of_records and not elsewhere and (loss.since_ns is None or loss.since_ns <= until):
+            before = since is not None and loss.until_ns is not None and loss.until_ns < since
+            later = loss.since_ns is not None and loss.since_ns > until
+            if loss.demotes and of_records and not elsewhere and not before and not later:
                 return _said(loss)
         return None
 
@@ -239,6 +243,14 @@ class Sight:
         window = f"complete from {moment(self.from_ns)} to {moment(until)}"
         spans = [f"spans of {s or 'every service'} {window}" for s in services]
         return (*spans, *(f"records of {t or 'every topic'} {window}" for t in topics))
+
+
+def _earliest(absence: Absence, flow: BoundFlow) -> int | None:
+    """The first moment at which what is absent could have been; None if the flow may have begun before it was seen."""
+    begins = flow.shape.flow.begins
+    opened = flow.opened_ns if begins is not None and all(flow.points(p) for p in begins.steps) else None
+    known = [t for t in (absence.since_ns, opened) if t is not None]
+    return max(known) - flow.clocks.uncertainty_ns if known else None
 
 
 def silent_gaps(spans: Iterable[Span]) -> dict[str, tuple[Interval, ...]]:

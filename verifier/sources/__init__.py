@@ -20,6 +20,7 @@ from verifier.sources.stream import Meter, Progress, Stream
 from verifier.sources.tally import Tally
 from verifier.spans import Reading, Record, Span
 
+KAFKA = "kafka://"
 __all__ = ["Progress", "holds", "merge", "read_records", "read_spans"]
 
 
@@ -47,11 +48,14 @@ def read_spans(url: str, *, progress: Progress | None = None, stdin: BinaryIO | 
 
 
 def read_records(url: str, *, progress: Progress | None = None, stdin: BinaryIO | None = None) -> Reading:
-    """Reads the Kafka records of a file, a folder or standard input: one JSON object per line.
+    """Reads the Kafka records of a file, a folder or standard input: one JSON object per line; or of a broker.
 
-    A first line `{"topics": …}` says which offsets were read; without it the file speaks of every topic.
+    A first line `{"topics": …}` says which offsets were read; without it the file speaks of every topic. Of a broker,
+    `kafka://HOST:PORT/TOPIC` (extra `kafka`), all that it has of the topics is read, up to where they end now.
     `progress` and errors are those of `read_spans`.
     """
+    if url.startswith(KAFKA):
+        return _from_broker(url, progress)
     tally = Tally()
     records: list[Record] = []
     topics: list[records_file.Topics | None] = []
@@ -67,6 +71,17 @@ def read_records(url: str, *, progress: Progress | None = None, stdin: BinaryIO 
         spoken = records_file.joined(topics, tally, url)
         once = distinct_records([(url, records)], tally)
     return Reading(url=url, records=once, losses=tally.losses(), topics=spoken, failed=failed)
+
+
+def _from_broker(url: str, progress: Progress | None) -> Reading:
+    from verifier.sources import kafka
+
+    with _collector_paused():
+        taken = kafka.read(url, progress=progress)
+        once = distinct_records([(url, taken.shelf.records)], taken.shelf.tally)
+    taken.shelf.tally.extend(taken.gone)
+    losses = taken.shelf.tally.losses()
+    return Reading(url=url, records=once, losses=losses, topics=taken.shelf.topics, failed=taken.failed)
 
 
 def holds(path: str) -> Literal["spans", "records"] | None:

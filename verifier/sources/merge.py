@@ -118,5 +118,6 @@ def _summed(losses: Iterable[Loss]) -> tuple[Loss, ...]:
             continue
         # None means "all along", which is earlier than any time.
         either = None if known.since_ns is None or loss.since_ns is None else min(known.since_ns, loss.since_ns)
-        sums[key] = replace(known, count=known.count + loss.count, since_ns=either)
+        until = None if known.until_ns is None or loss.until_ns is None else max(known.until_ns, loss.until_ns)
+        sums[key] = replace(known, count=known.count + loss.count, since_ns=either, until_ns=until)
     return in_order(sums.values())

@@ -29,8 +29,8 @@ def visit(
     """Hand every file of `url` to `read`; what is returned says why the reading broke off, None if it didn't."""
     if scheme := _SCHEME.match(url):
         raise SourceError(
-            f"{shown(url)}: the scheme '{scheme[1]}' is not known, expected a file path, a folder or - for "
-            f"standard input; save the {wanted} to a file and give its path"
+            f"{shown(url)}: the scheme '{scheme[1]}' is not known for {wanted}, expected a file path, a folder"
+            f"{', kafka://HOST:PORT/TOPIC' if wanted == 'records' else ''} or - for standard input"
         )
     if url == "-":
         raw = stdin if stdin is not None else getattr(sys.stdin, "buffer", None)

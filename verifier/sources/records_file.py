@@ -113,25 +113,39 @@ def _take(text: bytes, line: int, shelf: Shelf, *, ended: bool, first: bool) -> 
         kind, what = unreadable(problem, text, ended)
         shelf.tally.add(kind, shelf.file, what, line=line)
         return
-    topic = None
-    try:
-        if not isinstance(value, dict) or not (is_records(value) or value.keys() & {"topic", "partition", "offset"}):
-            what = f"saw {described(value)}, expected an object with topic, partition, offset and value"
-            shelf.tally.add("bad_line", shelf.file, what, line=line)
-        elif "topic" not in value and "topics" in value:
+    if not isinstance(value, dict) or not (is_records(value) or value.keys() & {"topic", "partition", "offset"}):
+        what = f"saw {described(value)}, expected an object with topic, partition, offset and value"
+        shelf.tally.add("bad_line", shelf.file, what, line=line)
+    elif "topic" not in value and "topics" in value:
+        try:
             if not first:
                 raise BadRecord("topics: saw it on a later line, expected it on the first")
             shelf.topics = _topics(value["topics"])
-        else:
-            topic = value.get("topic") if isinstance(value.get("topic"), str) else None
-            record = _record(value, text)
-            shelf.records.append(record)
-            if not record.value and value.get("value", "missing") is not None:
-                seen = described(value["value"]) if "value" in value else "missing (null says that there is none)"
-                what = f"its value is {seen}, expected a JSON object: which flow it is of can't be told"
-                shelf.tally.add("opaque_record", shelf.file, what, line=line, topic=topic)
+        except BadRecord as problem:
+            shelf.tally.add("bad_record", shelf.file, f"{problem}; the line was set aside", line=line)
+    else:
+        put(value, text, shelf, line=line)
+
+
+def put(fields: dict[str, object], text: bytes, shelf: Shelf, *, line: int | None = None, place: str = "") -> None:
+    """Puts a record on the shelf, given as the fields of a line; what of it can't be read is counted.
+
+    `text` is what the fields were read from; `line` or `place` (`orders 0:17`) say where.
+    """
+    named = fields.get("topic")
+    topic = named if isinstance(named, str) else None
+    at = f"{place}: " if place else ""
+    try:
+        record = _record(fields, text)
     except BadRecord as problem:
-        shelf.tally.add("bad_record", shelf.file, f"{problem}; the line was set aside", line=line, topic=topic)
+        what = f"{at}{problem}; the {'line' if line is not None else 'record'} was set aside"
+        shelf.tally.add("bad_record", shelf.file, what, line=line, topic=topic)
+        return
+    shelf.records.append(record)
+    if not record.value and fields.get("value", "missing") is not None:
+        seen = described(fields["value"]) if "value" in fields else "missing (null says that there is none)"
+        what = f"{at}its value is {seen}, expected a JSON object: which flow it is of can't be told"
+        shelf.tally.add("opaque_record", shelf.file, what, line=line, topic=topic)
 
 
 def _topics(value: object) -> Topics:
