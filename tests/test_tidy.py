@@ -72,7 +72,7 @@ RINGS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
         "receiver": ("receiver", "receiver.*"),
         "strength": ("strength", "strength.*"),
     },
-    5: {"pytest": ("live", "pytest_plugin"), "cli": ("cli", "commands", "commands.*", "config", "progress")},
+    5: {"pytest": ("live", "pytest_plugin"), "cli": ("cli", "commands", "commands.*", "config", "listen", "progress")},
 }
 FOUND_BY_NAME = ("assertions.*", "reports.*", "commands.*", "cli", "pytest_plugin")  # no statement imports them
 NO_INDEX = ("pypi" + ".org", "pythonhosted" + ".org", "/simple" + "/", "index" + "-url", "find" + "-links")
