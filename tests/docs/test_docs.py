@@ -112,11 +112,20 @@ def test_configurations_are_taken(block: Block, tmp_path: Path, monkeypatch: pyt
     assert left.value.code == 4, "every table, option and value is understood; then the spans can't be read"
 
 
-@pytest.mark.parametrize("block", blocks("python"), ids=str)
+RECIPE = [block for block in blocks("python") if re.match(r"# \w+\.py\n", block.text)]
+"""Files that belong together: `test_recipe.py` runs them."""
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("python") if block not in RECIPE], ids=str)
 def test_python_runs(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Python block runs from the repository's root, and what it asserts is true."""
     monkeypatch.chdir(ROOT)
     exec(compile(block.text, str(block), "exec"), {"__name__": "docs"})
+
+
+def test_files_of_a_recipe_are_run() -> None:
+    """All of them are on the page that has its own test."""
+    assert {block.page.name for block in RECIPE} == {"instrument-an-aiokafka-service.md"}
 
 
 def test_there_is_something_to_test() -> None:
