@@ -18,7 +18,7 @@ from verifier.engine.complete import Assume, Sight, odd_times, parse_assume, sam
 from verifier.engine.diagnose import Case, diagnosed
 from verifier.engine.judge import Laid, Setting, as_of, judge_laid, lay, why_not
 from verifier.engine.plan import Plan, groups, names_of, plan
-from verifier.engine.remarks import absent, cycles, endless, hidden, known_key, unheard, unjudged, untold
+from verifier.engine.remarks import absent, cycles, endless, hidden, known_key, unheard, unjudged, untold, waiting
 from verifier.errors import SpecError, UsageError
 from verifier.flows import Flow, Gathering, gather
 from verifier.jumps import jumps_of
@@ -62,6 +62,7 @@ def read(
         ),
         spans_given=bool(span_readings),
         topics=topics,
+        behind=tuple(b for r in record_readings for b in r.behind),
     )
 
 
@@ -129,6 +130,7 @@ def check(
     tally = Tally(strict=strict)
     tally.early = at_ns < evidence.last_ns
     _judge_groups(tally, shapes, evidence, setting, flows, correlation_ids, expected, progress)
+    tally.notes += waiting(evidence.behind)
     if any(f.verdict is Verdict.VIOLATED for f in tally.flows):
         tally.flows = _explained(tally, most=max_explained)
     report = tally.report(evidence, sight, assumed=str(assumed), version=__version__)

@@ -220,10 +220,21 @@ LOSSES: Mapping[str, bool] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """A group that hasn't passed these records yet, by the offset that it committed: they were not handled by then."""
+
+    group: str
+    topic: str
+    partition: int
+    offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What one source gave.
 
     `topics` is None if a records source covers every topic, else topic -> partition -> [first, next) offset.
+    `behind`: groups that have not passed some of the records, where a broker tells.
     `failed` says in a sentence why the source broke off half-way; None if it was read to its end.
     """
 
@@ -232,6 +243,7 @@ class Reading:
     records: tuple[Record, ...] = ()
     losses: tuple[Loss, ...] = ()
     topics: Mapping[str, Mapping[int, tuple[int, int]]] | None = None
+    behind: tuple[Behind, ...] = ()
     failed: str | None = None
 
 

@@ -11,7 +11,7 @@ from verifier.engine.diagnose import Case
 from verifier.engine.judge import Outcome
 from verifier.engine.remarks import like
 from verifier.flows import Gathering
-from verifier.spans import Loss, Record, Span
+from verifier.spans import Behind, Loss, Record, Span
 from verifier.verdict import WORST_FIRST, FlowVerdict, Report, RunVerdict, SourceReport, Verdict, merge
 from verifier.wording import moment
 
@@ -26,6 +26,7 @@ class Evidence:
     sources: tuple[SourceReport, ...] = ()
     spans_given: bool = True
     topics: frozenset[str] | None = None
+    behind: tuple[Behind, ...] = ()
 
     @property
     def first_ns(self) -> int:

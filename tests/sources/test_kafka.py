@@ -22,7 +22,7 @@ from verifier.spans import Reading
 
 needs_phase1()
 
-from aiokafka import AIOKafkaProducer, TopicPartition  # noqa: E402  only where its extra is installed
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # noqa: E402  only where its extra is installed
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete  # noqa: E402
 
 from examples.phase1.broker import MockCluster  # noqa: E402
@@ -175,6 +175,25 @@ def test_aborted_messages_are_none_and_deleted_ones_a_loss(bootstrap: str, topic
     (loss,) = reading.losses
     assert (loss.kind, loss.count, loss.topic, loss.until_ns) == ("deleted_records", 2, topic, (T_MS + 2) * 1_000_000)
     assert loss.what == f"the broker no longer has offsets 0 to 1 of {topic} partition 0"
+
+
+@pytest.mark.skipif(not REAL, reason="the embedded broker lists no groups: set PHASE1_KAFKA")
+def test_groups_that_have_not_passed_a_record_are_told(bootstrap: str, topic: str) -> None:
+    """By the offset that they committed; one that has passed all is not spoken of."""
+    asyncio.run(_send(bootstrap, topic, MESSAGES))
+
+    async def commit() -> None:
+        for group, offsets in (("slow", (1, 0)), ("done", (2, 2))):
+            consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=f"{topic}-{group}")
+            await consumer.start()
+            places = [TopicPartition(topic, n) for n in range(2)]
+            consumer.assign(places)
+            await consumer.commit(dict(zip(places, offsets, strict=True)))
+            await consumer.stop()
+
+    asyncio.run(commit())
+    behind = [(b.group, b.partition, b.offsets) for b in read_records(f"kafka://{bootstrap}/{topic}").behind]
+    assert behind == [(f"{topic}-slow", 0, (1,)), (f"{topic}-slow", 1, (0, 1))]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,11 @@ from verifier.errors import UsageError
 from verifier.flows import Gathering
 from verifier.options import Expected
 from verifier.shape import Shape
-from verifier.spans import Loss, Record, Span
+from verifier.spans import Behind, Loss, Record, Span
 from verifier.wording import count
+
+MOST_PLACES, MOST_GROUPS = 4, 8
+"""So many records of a group, and groups with a topic, are named."""
 
 
 def absent(gathering: Gathering, name: str, key: str) -> str:
@@ -51,6 +54,19 @@ def unheard(group: Sequence[Shape], spans: Sequence[Span]) -> list[str]:
             hint = f"did you mean {near[0]}?" if near else f"spans are from {', '.join(heard[:8])}"
             out.append(f"no span of service {service} was read; {hint}")
     return out
+
+
+def waiting(behind: Sequence[Behind]) -> list[str]:
+    """A note for each group and topic with records that the group had not passed when its offsets were asked for."""
+    left: dict[tuple[str, str], list[str]] = {}
+    for one in behind:
+        left.setdefault((one.group, one.topic), []).extend(f"{one.partition}:{offset}" for offset in one.offsets)
+    out = []
+    for (group, topic), places in left.items():
+        shown = ", ".join(places[:MOST_PLACES]) + (", …" if len(places) > MOST_PLACES else "")
+        out.append(f"group {group} has not passed {count(len(places), 'record')} of {topic} ({shown}): not handled yet")
+    more = len(out) - MOST_GROUPS
+    return out[:MOST_GROUPS] + ([f"and {more} more such groups and topics"] if more > 0 else [])
 
 
 def untold(group: Sequence[Shape], records: Sequence[Record]) -> list[str]:

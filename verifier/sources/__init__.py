@@ -81,7 +81,8 @@ def _from_broker(url: str, progress: Progress | None) -> Reading:
         once = distinct_records([(url, taken.shelf.records)], taken.shelf.tally)
     taken.shelf.tally.extend(taken.gone)
     losses = taken.shelf.tally.losses()
-    return Reading(url=url, records=once, losses=losses, topics=taken.shelf.topics, failed=taken.failed)
+    topics = taken.shelf.topics
+    return Reading(url=url, records=once, losses=losses, topics=topics, behind=taken.behind, failed=taken.failed)
 
 
 def holds(path: str) -> Literal["spans", "records"] | None:

@@ -12,6 +12,7 @@ import fnmatch
 import logging
 import re
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,10 +21,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from verifier.errors import SourceError
 from verifier.sources.records_file import Shelf, put
 from verifier.sources.stream import Progress
-from verifier.spans import Loss
+from verifier.spans import Behind, Loss
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+    from aiokafka.admin import AIOKafkaAdminClient
 
 SCHEME = "kafka://"
 EXPECTED = "expected kafka://HOST:PORT/TOPIC, e.g. kafka://127.0.0.1:9092/orders.*"
@@ -51,6 +53,7 @@ class Taken:
 
     shelf: Shelf
     gone: list[Loss] = field(default_factory=list)
+    behind: tuple[Behind, ...] = ()
     failed: str | None = None
 
 
@@ -87,7 +90,7 @@ def _run(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 async def _read(url: str, address: Address, progress: Progress | None) -> Taken:
-    async with _connected(url, address) as (client, partitions):
+    async with _connected(url, address) as (client, admin, partitions):
         from aiokafka import TopicPartition
 
         places = [TopicPartition(topic, n) for topic, some in sorted(partitions.items()) for n in some]
@@ -105,14 +108,15 @@ async def _read(url: str, address: Address, progress: Progress | None) -> Taken:
             lacking = sum(after[place] - reached[place] for place in places)
             taken.failed = f"the broker stopped answering with {lacking} offsets to go: {_said(problem)}"
         _tell(taken, first, reached)
+        taken.behind = await _behind(admin, taken)
         return taken
 
 
 @contextlib.asynccontextmanager
 async def _connected(
     url: str, address: Address
-) -> "AsyncIterator[tuple[AIOKafkaConsumer, Mapping[str, Sequence[int]]]]":
-    """A client that is connected, and the partitions of the topics that are wanted."""
+) -> "AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaAdminClient, Mapping[str, Sequence[int]]]]":
+    """Clients that are connected, and the partitions of the topics that are wanted."""
     try:
         from aiokafka import AIOKafkaConsumer
         from aiokafka.admin import AIOKafkaAdminClient
@@ -143,7 +147,7 @@ async def _connected(
                 f"{url}: no Kafka broker answers at {address.brokers}: {_said(problem)}; "
                 "is it running there, and is this its port for clients without TLS?"
             ) from None
-        yield client, {t["topic"]: sorted(p["partition"] for p in t["partitions"]) for t in told}
+        yield client, admin, {t["topic"]: sorted(p["partition"] for p in t["partitions"]) for t in told}
     finally:
         for close in (client.stop, admin.close):
             with contextlib.suppress(Exception, asyncio.CancelledError):  # without a broker, stop() ends so
@@ -240,6 +244,23 @@ def _tell(taken: Taken, first: "Mapping[TopicPartition, int]", reached: "Mapping
                 )
             )
     taken.shelf.topics = topics
+
+
+async def _behind(admin: "AIOKafkaAdminClient", taken: Taken) -> tuple[Behind, ...]:
+    """Which groups have not passed records that were read; nothing from a broker that doesn't tell of groups."""
+    out = []
+    offsets = defaultdict(list)
+    for record in taken.shelf.records:
+        offsets[record.topic, record.partition].append(record.offset)
+    with contextlib.suppress(Exception):  # it is told if it can be: no verdict rests on it
+        async with asyncio.timeout(CONNECT_S):
+            for group in sorted({name for name, *_ in await admin.list_consumer_groups()}):
+                committed = await admin.list_consumer_group_offsets(group)
+                for place, upto in sorted(committed.items()):
+                    left = tuple(n for n in offsets[place.topic, place.partition] if n >= upto.offset >= 0)
+                    if left:
+                        out.append(Behind(group=group, topic=place.topic, partition=place.partition, offsets=left))
+    return tuple(out)
 
 
 def _said(problem: Exception) -> str:
