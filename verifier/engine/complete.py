@@ -122,7 +122,7 @@ class Sight:
             return Proof(state="open", until_ns=running, why="it has begun, and its span is not finished")
         return (
             self._before(absence, flow)
-            or self._lost(flow, own_losses, services, topics, until, _earliest(absence, flow))
+            or self._lost(flow, own_losses, services, topics, until, self._since(absence, flow))
             or Proof(state="proven", premises=self._premises(services, topics, until))
         )
 
@@ -147,6 +147,15 @@ class Sight:
         for m in flow.doubtful:
             if absence.records if isinstance(m.of.row, Record) else absence.spans:
                 yield m
+
+    def _since(self, absence: Absence, flow: BoundFlow) -> int | None:
+        """The first moment at which it could have been; None if that is not known, or makes no difference."""
+        if all(loss.until_ns is None for loss in self.losses):
+            return None
+        begins = flow.shape.flow.begins
+        opened = flow.opened_ns if begins is not None and all(flow.points(p) for p in begins.steps) else None
+        known = [t for t in (absence.since_ns, opened) if t is not None]
+        return max(known) - flow.clocks.uncertainty_ns if known else None
 
     def _asked(self, absence: Absence, flow: BoundFlow) -> tuple[tuple[str | None, ...], tuple[str | None, ...]]:
         """(services, topics) whose spans and records would show it; None stands for all."""
@@ -243,14 +252,6 @@ class Sight:
         window = f"complete from {moment(self.from_ns)} to {moment(until)}"
         spans = [f"spans of {s or 'every service'} {window}" for s in services]
         return (*spans, *(f"records of {t or 'every topic'} {window}" for t in topics))
-
-
-def _earliest(absence: Absence, flow: BoundFlow) -> int | None:
-    """The first moment at which what is absent could have been; None if the flow may have begun before it was seen."""
-    begins = flow.shape.flow.begins
-    opened = flow.opened_ns if begins is not None and all(flow.points(p) for p in begins.steps) else None
-    known = [t for t in (absence.since_ns, opened) if t is not None]
-    return max(known) - flow.clocks.uncertainty_ns if known else None
 
 
 def silent_gaps(spans: Iterable[Span]) -> dict[str, tuple[Interval, ...]]:
