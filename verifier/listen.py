@@ -40,11 +40,14 @@ class Listening:
     _more: threading.Event = field(default_factory=threading.Event)
     _stopped: bool = False
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has come."""
+        return not any(path.stat().st_size for path in self.folder.glob("*.otlp"))
+
     def reading(self) -> Reading:
         """The spans that have come."""
-        if not any(path.stat().st_size for path in self.folder.glob("*.otlp")):
-            return Reading(url=str(self.folder))
-        return read_spans(str(self.folder))
+        return Reading(url=str(self.folder)) if self.empty else read_spans(str(self.folder))
 
     def judged(self, judge: Callable[[], Report], *, deadline_s: float, early: bool) -> Report:
         """The judgement at the deadline; before it if it is `early` that an answer may be final."""

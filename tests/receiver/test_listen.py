@@ -1,6 +1,7 @@
 """`verifier check --spans otlp://…`: waits for spans until the answer is final, the deadline, or Ctrl-C."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -42,7 +43,9 @@ def checking(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], 
     args = ["check", "pair.yaml", "--spans", "otlp://127.0.0.1:0", *more]
     code = f"from verifier.cli import main; raise SystemExit(main({args!r}))"
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    wide = {**os.environ, "COLUMNS": "400"}  # paths are on one line
+    with subprocess.Popen(command, cwd=folder, env=wide, **pipes) as process:  # type: ignore[call-overload]
         assert process.stderr is not None
         first = process.stderr.readline()
         found = re.search(r"http=(\S+)", first)
@@ -104,6 +107,9 @@ def test_nothing_that_came_is_no_pass(tmp_path: Path) -> None:
             code, out = ended(process)
         assert code == 3, out
         assert "satisfied" not in out
+        kept = re.search(r"(/\S*flow-verifier-spans-\w+)", out)
+        assert kept is not None
+        assert not Path(kept[1]).exists(), "an empty folder is of no use"
 
 
 def test_ctrl_c_ends_the_waiting_and_judges_what_is_there(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def _received(
             lambda: judged(**{**options, "spans": (here.reading(), *rest)}), deadline_s=deadline_s, early=early
         )
     options["spans"] = (str(here.folder), *rest)
-    if journal is None and report.exit_code == 0:
+    if journal is None and (report.exit_code == 0 or here.empty):
         forget(here.folder)
     return report
 
