@@ -21,6 +21,7 @@ STEPS = {
     "two": Step(service="b", span="two"),
     "sent": Step(record="t"),
     "told": Step(record="u"),
+    "any": Step(record="t*"),
 }
 
 
@@ -222,6 +223,46 @@ def test_a_record_that_can_not_be_read_hides_records_of_its_topic_and_no_span(ki
     anywhere = (Loss(kind=kind, where="r:3"),)
     assert said(ONE, "occurs", step="told", times=1, of_records=anywhere) == "inconclusive"
     assert said(ONE, "occurs", step="two", times=1, of_records=anywhere) == "violated"
+
+
+def test_a_pattern_of_topics_is_lossy_where_one_of_them_is() -> None:
+    """What is missing of a topic that the step means is missing of the step."""
+    assert said(ONE, "occurs", step="any", times=1) == "violated"
+    loss = Loss(kind="truncated", where="r", topic="t2")
+    assert said(ONE, "occurs", step="any", times=1, of_records=(loss,)) == "inconclusive"
+    assert said(ONE, "occurs", step="any", times=1, of_records=(replace(loss, topic="u2"),)) == "violated"
+
+
+@pytest.mark.parametrize(
+    ("topics", "expected"),
+    [
+        (("t*",), "violated"),
+        (("u", "*"), "violated"),
+        (("t1", "t2"), "inconclusive"),  # and t3?
+        (("t?",), "inconclusive"),
+        (("t2*",), "inconclusive"),
+        (("[t]*",), "inconclusive"),
+        (("u2",), "inconclusive"),
+    ],
+)
+def test_a_pattern_of_topics_needs_a_source_that_speaks_of_all_of_them(topics: tuple[str, ...], expected: str) -> None:
+    """One that read some of them can't say that there was nothing in the others."""
+    assert said(ONE, "occurs", step="any", times=1, topics={t: {} for t in topics}) == expected
+
+
+@pytest.mark.parametrize(
+    ("topics", "expected"), [(("t*",), "violated"), (("*",), "violated"), (("u*",), "inconclusive")]
+)
+def test_a_source_may_speak_of_a_pattern_of_topics(topics: tuple[str, ...], expected: str) -> None:
+    """Then it speaks of each of them."""
+    assert said(ONE, "occurs", step="sent", times=1, topics={t: {} for t in topics}) == expected
+
+
+def test_a_pattern_of_which_only_some_topics_were_read_says_which() -> None:
+    """So that one knows what to add."""
+    (finding,) = judged(ONE, "occurs", step="any", times=1, topics={"t1": {}, "t2": {}, "u": {}}).assertions[0].findings
+    assert finding.settled_by == "records of t* (--records)"
+    assert "of t* only records of t1, t2 were given" in str(finding)
 
 
 def test_a_loss_counts_from_when_it_began() -> None:

@@ -135,7 +135,10 @@ def test_it_reads_inside_an_event_loop(bootstrap: str, topic: str) -> None:
 def test_topics_are_globs_and_a_glob_that_means_none_is_an_error(bootstrap: str, topic: str) -> None:
     """It names those that are there and look like it."""
     asyncio.run(_send(bootstrap, topic, MESSAGES))
-    assert {r.topic for r in read_records(f"kafka://{bootstrap}/{topic[:12]}*").records} == {topic}
+    reading = read_records(f"kafka://{bootstrap}/{topic[:12]}*")
+    assert {r.topic for r in reading.records} == {topic}
+    assert reading.topics is not None
+    assert (reading.topics[topic], reading.topics[f"{topic[:12]}*"]) == ({0: (0, 2), 1: (0, 2)}, {})
     with pytest.raises(SourceError, match=f"the broker has no topic '{topic}x'; it has {topic}"):
         read_records(f"kafka://{bootstrap}/{topic},{topic}x")
 

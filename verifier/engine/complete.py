@@ -5,8 +5,9 @@ its premises), still open (until when), or unprovable (why, and what would settl
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from verifier.binding import BoundFlow, Maybe
@@ -69,8 +70,8 @@ class Proof:
 class Sight:
     """What the sources of a run can show, up to `at_ns`.
 
-    `topics` None: records of every topic; empty: of none. `gaps`: per service, from when to when a process may have
-    died with its last spans. `losses` are those that may hide observations of any flow.
+    `topics` None: records of every topic; empty: of none; a name with `*`: of every topic that it means. `gaps`: per
+    service, from when to when a process may have died with its last spans. `losses` may hide observations of any flow.
     """
 
     at_ns: int
@@ -87,14 +88,15 @@ class Sight:
         return self.has_topic(topic) and self._loss_of_records(topic, self.at_ns) is None
 
     def has_topic(self, topic: str) -> bool:
-        """Whether some source shows records of the topic."""
-        return self.topics is None or topic in self.topics
+        """Whether sources show records of the topic, or of every topic that a pattern means."""
+        return shown(self.topics, topic)
 
     def shows(self, step: Step) -> bool:
         """Whether some source can show occurrences of the step."""
         if step.sort != "record":
             return self.spans
-        return any(self.topics != frozenset() if _globs(t) else self.has_topic(t) for t in step.names)
+        topics = self.topics or ()
+        return any(self.has_topic(name) or any(fnmatchcase(t, name) for t in topics) for name in step.names)
 
     def prove(self, absence: Absence, flow: BoundFlow, own_losses: tuple[Loss, ...]) -> Proof:
         """Whether this absence is proven in this flow; the first obstacle of the verdict table answers."""
@@ -179,15 +181,16 @@ class Sight:
         if services and not self.spans and not (absence.records and not absence.steps):
             return Proof(state="blind", why="no spans were given", settled_by="spans of the services (--spans)")
         for topic in topics:
-            if topic is None or _globs(topic):
-                hidden = self.topics is not None and not self.topics
-            else:
-                hidden = not self.has_topic(topic)
-            if hidden:
-                name = topic or "the flow"
-                return Proof(
-                    state="blind", why=f"no records of {name} were given", settled_by=f"records of {name} (--records)"
-                )
+            if self.topics != frozenset() if topic is None else self.has_topic(topic):
+                continue
+            name = topic or "the flow"
+            partly = sorted(t for t in self.topics or () if fnmatchcase(t, name))
+            why = (
+                f"of {name} only records of {', '.join(partly)} were given"
+                if partly
+                else f"no records of {name} were given"
+            )
+            return Proof(state="blind", why=why, settled_by=f"records of {name} (--records)")
         return None
 
     def _lost(
@@ -239,7 +242,7 @@ class Sight:
             return f"records of {topic} are assumed lossy" if topic else "records are assumed lossy"
         for loss in self.losses:
             of_records = loss.records or loss.topic is not None
-            elsewhere = topic and loss.topic and loss.topic != topic
+            elsewhere = topic and loss.topic and not fnmatchcase(loss.topic, topic)
             before = since is not None and loss.until_ns is not None and loss.until_ns < since
             later = loss.since_ns is not None and loss.since_ns > until
             if loss.demotes and of_records and not elsewhere and not before and not later:
@@ -351,8 +354,21 @@ def _threshold(state: str) -> bool:
     return False
 
 
-def _globs(topic: str) -> bool:
-    return any(c in topic for c in "*?[")
+def shown(topics: Collection[str] | None, topic: str) -> bool:
+    """Whether sources that speak of these topics (None: of every one) speak of the topic.
+
+    For a pattern: of every topic that it means. They do if they name it, or one with `*` that means as much. Kafka's
+    own topics (`__…`) are meant by those only that say so.
+    """
+    return topics is None or any(
+        t == topic or ("*" in t and topic.startswith("__") <= t.startswith("__") and fnmatchcase(topic, _stars(t)))
+        for t in topics
+    )
+
+
+def _stars(topic: str) -> str:
+    """A pattern in which nothing but `*` stands for something else: what it means of a pattern, it means of all."""
+    return topic.replace("[", "[[]").replace("?", "[?]")
 
 
 def _said(loss: Loss) -> str:

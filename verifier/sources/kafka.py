@@ -107,7 +107,7 @@ async def _read(url: str, address: Address, progress: Progress | None) -> Taken:
         except Exception as problem:
             lacking = sum(after[place] - reached[place] for place in places)
             taken.failed = f"the broker stopped answering with {lacking} offsets to go: {_said(problem)}"
-        _tell(taken, first, reached)
+        _tell(taken, address.topics, first, reached)
         taken.behind = await _behind(admin, taken)
         return taken
 
@@ -222,9 +222,11 @@ def _text(data: bytes | None) -> str | None:
     return data.decode(errors="backslashreplace") if data is not None else None
 
 
-def _tell(taken: Taken, first: "Mapping[TopicPartition, int]", reached: "Mapping[TopicPartition, int]") -> None:
-    """Which offsets were read, and which were gone before."""
-    topics: dict[str, dict[int, tuple[int, int]]] = {}
+def _tell(
+    taken: Taken, globs: Sequence[str], first: "Mapping[TopicPartition, int]", reached: "Mapping[TopicPartition, int]"
+) -> None:
+    """Which offsets were read, of every topic that a glob means, and which were gone before."""
+    topics: dict[str, dict[int, tuple[int, int]]] = {glob: {} for glob in globs}
     oldest: dict[tuple[str, int], int] = {}
     for record in taken.shelf.records:
         place = (record.topic, record.partition)

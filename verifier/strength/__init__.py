@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from verifier.binding import BoundFlow
 from verifier.clock import Clocks, Edge
+from verifier.engine.complete import shown
 from verifier.engine.plan import groups, names_of
 from verifier.flows import gather
 from verifier.mutate import applied, begins, pool
@@ -154,7 +155,7 @@ def _good(
                 if (shape.shape, key) not in satisfied or key in bad:
                     continue
                 rows = [m.row for m in (*flow.members, *flow.shared)]
-                clocks = Clocks(rows=rows, records_complete=lambda t: given[1] and _shown(evidence, t))
+                clocks = Clocks(rows=rows, records_complete=lambda t: given[1] and shown(evidence.topics, t))
                 bound = BoundFlow(shape=shape, flow=flow, clocks=clocks, opened_ns=min(begins(r) for r in rows))
                 found = Good(bound=bind(bound), pool=values)
                 if _judged(shapes, found, given, None).verdict is Verdict.SATISFIED:
@@ -199,10 +200,6 @@ def _judged(shapes: Sequence[Shape], good: Good, given: tuple[bool, bool], mutan
         at=f"+{after}ns",
         max_explained=0,
     )
-
-
-def _shown(evidence: Evidence, topic: str) -> bool:
-    return evidence.topics is None or topic in evidence.topics
 
 
 def _given(evidence: Evidence) -> tuple[bool, bool]:
