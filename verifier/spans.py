@@ -198,6 +198,7 @@ LOSSES: Mapping[str, bool] = {
     "long_line": True,
     "odd_time": True,  # a time that can't be in nanoseconds since 1970
     "deleted_records": True,  # a broker no longer has them
+    "open_transaction": True,  # a broker holds back records: they may yet be taken back
     "truncated": True,  # the input ends in the middle of something
     "refused": True,  # a request that a receiver did not accept
     "orphan_parent": True,

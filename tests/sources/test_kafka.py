@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -23,7 +24,11 @@ from verifier.spans import Reading
 needs_phase1()
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # noqa: E402  only where its extra is installed
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete  # noqa: E402
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete  # noqa: E402
+from opentelemetry.instrumentation.aiokafka import AIOKafkaInstrumentor  # noqa: E402
+from opentelemetry.sdk.trace import TracerProvider  # noqa: E402
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: E402
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter  # noqa: E402
 
 from examples.phase1.broker import MockCluster  # noqa: E402
 from examples.phase1.kafka import create_topics  # noqa: E402
@@ -58,13 +63,13 @@ def bootstrap(topic: str) -> Iterator[str]:
         yield cluster.bootstrap
 
 
-async def _send(bootstrap: str, topic: str, messages: list[Message]) -> None:
+async def _send(bootstrap: str, topic: str, messages: list[Message], at_ms: int = T_MS) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
     try:
         for n, (partition, key, headers, value) in enumerate(messages):
             await producer.send_and_wait(
-                topic, value, key=key, headers=headers, partition=partition, timestamp_ms=T_MS + n
+                topic, value, key=key, headers=headers, partition=partition, timestamp_ms=at_ms + n
             )
     finally:
         await producer.stop()
@@ -176,8 +181,80 @@ def test_aborted_messages_are_none_and_deleted_ones_a_loss(bootstrap: str, topic
     asyncio.run(delete())
     reading = read_records(f"kafka://{bootstrap}/{topic}")
     (loss,) = reading.losses
-    assert (loss.kind, loss.count, loss.topic, loss.until_ns) == ("deleted_records", 2, topic, (T_MS + 2) * 1_000_000)
+    assert (loss.kind, loss.count, loss.topic, loss.until_ns) == (
+        "deleted_records",
+        2,
+        topic,
+        (T_MS + 120_002) * 1_000_000,
+    )
     assert loss.what == f"the broker no longer has offsets 0 to 1 of {topic} partition 0"
+
+
+@pytest.mark.skipif(not REAL, reason="only a real Kafka has transactions: set PHASE1_KAFKA")
+def test_what_an_open_transaction_holds_back_is_a_loss(bootstrap: str, topic: str) -> None:
+    """Others' records too, that were published behind it; nobody waits for it."""
+
+    async def story() -> tuple[Reading, Reading]:
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic)
+        await producer.start()
+        await _send(bootstrap, topic, MESSAGES[:1])
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, b"{}", partition=0, timestamp_ms=T_MS)
+        await _send(bootstrap, topic, MESSAGES[1:2])
+        meanwhile = read_records(f"kafka://{bootstrap}/{topic}")
+        await producer.abort_transaction()
+        await producer.stop()
+        return meanwhile, read_records(f"kafka://{bootstrap}/{topic}")
+
+    meanwhile, then = asyncio.run(story())
+    (loss,) = meanwhile.losses
+    assert [r.offset for r in meanwhile.records] == [0]
+    assert (loss.kind, loss.count, loss.topic, loss.until_ns) == ("open_transaction", 2, topic, None)
+    assert loss.what == f"an open transaction holds back 2 offsets of {topic} partition 0"
+    assert ([r.offset for r in then.records], then.losses, meanwhile.failed) == ([0, 2], (), None)
+
+
+@pytest.mark.skipif(not REAL, reason="only a real Kafka compacts: set PHASE1_KAFKA")
+def test_what_was_compacted_away_is_a_loss(bootstrap: str, topic: str) -> None:
+    """Only the newest record of a key is left: what the others said can't be known."""
+    compacted, url = f"{topic}.compacted", f"kafka://{bootstrap}/{topic}.compacted"
+    configs = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
+    configs["max.compaction.lag.ms"] = "100"
+
+    async def create() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        await admin.start()
+        await admin.create_topics([NewTopic(compacted, num_partitions=1, replication_factor=1, topic_configs=configs)])
+        await admin.close()
+
+    asyncio.run(create())
+    events: list[Message] = [(0, b"k%d" % (n % 2), [], b'{"event_id": "e%d"}' % n) for n in range(10)]
+    asyncio.run(_send(bootstrap, compacted, events))
+    asyncio.run(_send(bootstrap, compacted, events[:1], T_MS + 1000))  # a new segment: the first can be compacted
+    reading = read_records(url)
+    assert reading.losses == ()
+    deadline = time.monotonic() + 90  # the log cleaner looks every 15 s
+    while not (reading := read_records(url)).losses and time.monotonic() < deadline:
+        time.sleep(0.5)
+    (loss,) = reading.losses
+    assert (loss.kind, loss.topic, loss.until_ns) == ("deleted_records", compacted, None)
+    assert loss.count == 11 - len(reading.records) > 0
+    assert "the topic is compacted: the broker has no record for" in loss.what
+
+
+def test_reading_leaves_no_spans(bootstrap: str, topic: str) -> None:
+    """Where this process's use of aiokafka is traced, our own isn't."""
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    instrumentor = AIOKafkaInstrumentor()
+    instrumentor.instrument(tracer_provider=provider)
+    try:
+        asyncio.run(_send(bootstrap, topic, MESSAGES))
+        assert len(read_records(f"kafka://{bootstrap}/{topic}").records) == len(MESSAGES)
+    finally:
+        instrumentor.uninstrument()
+    assert [span.name for span in spans.get_finished_spans()] == [f"{topic} send"] * len(MESSAGES)
 
 
 @pytest.mark.skipif(not REAL, reason="the embedded broker lists no groups: set PHASE1_KAFKA")

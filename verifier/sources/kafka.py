@@ -2,13 +2,14 @@
 
 In: a URL: one or several brokers, then the topics as globs. Out: a `Shelf` like that of a file, and why the reading
 broke off. It joins no group and commits nothing, so no service notices. Each partition is read from its first offset
-to where it ends when the reading begins; what the broker has deleted by then is a loss.
+to where it ends when the reading begins; what the broker has deleted by then, or still holds back, is a loss.
 """
 
 import asyncio
 import contextlib
 import difflib
 import fnmatch
+import inspect
 import logging
 import re
 import time
@@ -16,12 +17,13 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from verifier.errors import SourceError
 from verifier.sources.records_file import Shelf, put
 from verifier.sources.stream import Progress
 from verifier.spans import Behind, Loss
+from verifier.wording import count
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -35,6 +37,10 @@ CONNECT_S = 15.0
 """So long a broker may take to answer at first."""
 STALL_S = 15.0
 """So long nothing may come while something is still to be read."""
+WAITS_NS = 120 * 10**9
+"""So long a record may wait in its producer, by its time, until it is appended (Kafka's `delivery.timeout.ms`)."""
+MANY = 100
+"""One of so many records at least has the time at which it was sent."""
 _PLACE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/,@\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
 _T = TypeVar("_T")
 
@@ -45,6 +51,17 @@ class Address:
 
     brokers: str
     topics: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Log:
+    """The offsets of each partition: the first that is there, after the last, how far it was read, holes in it."""
+
+    first: "Mapping[TopicPartition, int]"
+    after: "Mapping[TopicPartition, int]"
+    held: "Mapping[TopicPartition, int]"
+    reached: "dict[TopicPartition, int]"
+    holes: "dict[TopicPartition, int]" = field(default_factory=lambda: defaultdict(int))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,18 +115,37 @@ async def _read(url: str, address: Address, progress: Progress | None) -> Taken:
         client.assign(places)
         try:
             first = await asyncio.wait_for(client.beginning_offsets(places), CONNECT_S)
-            after = await asyncio.wait_for(client.end_offsets(places), CONNECT_S)
+            published = await _published(address, places)
+            after = await asyncio.wait_for(client.end_offsets(places), CONNECT_S)  # later: what it lacks is held back
         except Exception as problem:
             raise SourceError(f"{url}: the broker doesn't say which offsets it has: {_said(problem)}") from None
-        reached = dict(first)
+        held = {place: published[place] - after[place] for place in places if published[place] > after[place]}
+        log = Log(first=first, after=after, held=held, reached=dict(first))
         try:
-            await _records(client, first, after, reached, taken, progress)
+            await _records(client, log, taken, progress)
         except Exception as problem:
-            lacking = sum(after[place] - reached[place] for place in places)
+            lacking = sum(after[place] - log.reached[place] for place in places)
             taken.failed = f"the broker stopped answering with {lacking} offsets to go: {_said(problem)}"
-        _tell(taken, address.topics, first, reached)
+        compacted = {topic: await _compacted(admin, topic) for topic in sorted({place.topic for place in log.holes})}
+        _tell(taken, address.topics, log, compacted)
         taken.behind = await _behind(admin, taken)
         return taken
+
+
+async def _published(address: Address, places: "Sequence[TopicPartition]") -> "Mapping[TopicPartition, int]":
+    """Where the partitions end, with what transactions that are open hold back."""
+    from aiokafka import AIOKafkaConsumer
+
+    client = AIOKafkaConsumer(
+        bootstrap_servers=address.brokers, group_id=None, request_timeout_ms=int(CONNECT_S * 1000)
+    )
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            await client.start()
+            client.assign(places)
+            return cast("Mapping[TopicPartition, int]", await client.end_offsets(places))
+    finally:
+        await client.stop()
 
 
 @contextlib.asynccontextmanager
@@ -172,33 +208,38 @@ def _wanted(url: str, globs: Sequence[str], there: Sequence[str]) -> list[str]:
     return list(found)
 
 
-async def _records(
-    client: "AIOKafkaConsumer",
-    first: "Mapping[TopicPartition, int]",
-    after: "Mapping[TopicPartition, int]",
-    reached: "dict[TopicPartition, int]",
-    taken: Taken,
-    progress: Progress | None,
-) -> None:
+async def _records(client: "AIOKafkaConsumer", log: Log, taken: Taken, progress: Progress | None) -> None:
     """Every record up to `after`, which is where each partition ended when it was asked."""
-    for place, offset in first.items():
+    for place, offset in log.first.items():
         client.seek(place, offset)
+    # Whoever traces this process's use of aiokafka has wrapped it: our reading must not become spans of a flow.
+    getmany = inspect.unwrap(type(client).getmany)
     done, moved = 0, time.monotonic()
-    while lacking := [place for place in first if reached[place] < after[place]]:
-        some = await asyncio.wait_for(client.getmany(*lacking, timeout_ms=200), STALL_S)
+    while lacking := [place for place in log.first if log.reached[place] < log.after[place]]:
+        some = await asyncio.wait_for(getmany(client, *lacking, timeout_ms=200), STALL_S)
         for place, records in some.items():
             for record in records:
-                if record.offset < after[place]:
+                if record.offset < log.after[place]:
                     done += len(record.value or b"")
                     _put(record, taken.shelf)
+                    _pass(log, place, record.offset)
+                    log.reached[place], moved = record.offset + 1, time.monotonic()
         for place in lacking:  # not by records: what was compacted away, or a transaction's end, is an offset too
-            position = min(await client.position(place), after[place])
-            if position > reached[place]:
-                reached[place], moved = position, time.monotonic()
+            position = min(await client.position(place), log.after[place])
+            if position > log.reached[place]:
+                _pass(log, place, position)
+                moved = time.monotonic()
         if progress is not None:
             progress(taken.shelf.file, done, None)
         if time.monotonic() - moved > STALL_S:
             raise TimeoutError(f"nothing came for {STALL_S:.0f} s, is a transaction open?")
+
+
+def _pass(log: Log, place: "TopicPartition", offset: int) -> None:
+    """Goes on to an offset; what lies before it holds no record."""
+    if offset > log.reached[place]:
+        log.holes[place] += offset - log.reached[place]
+        log.reached[place] = offset
 
 
 def _put(record: "ConsumerRecord", shelf: Shelf) -> None:
@@ -222,29 +263,47 @@ def _text(data: bytes | None) -> str | None:
     return data.decode(errors="backslashreplace") if data is not None else None
 
 
-def _tell(
-    taken: Taken, globs: Sequence[str], first: "Mapping[TopicPartition, int]", reached: "Mapping[TopicPartition, int]"
-) -> None:
-    """Which offsets were read, of every topic that a glob means, and which were gone before."""
+async def _compacted(admin: "AIOKafkaAdminClient", topic: str) -> bool | None:
+    """Whether only the newest record of a key is kept; None if the broker doesn't say."""
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    policy = "cleanup.policy"
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(CONNECT_S):
+            asked = ConfigResource(ConfigResourceType.TOPIC, topic, {policy: None})
+            for answer in await admin.describe_configs([asked]):
+                for code, _, _, _, settings in answer.resources:
+                    for setting in settings if code == 0 else ():
+                        if setting[0] == policy:
+                            return "compact" in str(setting[1])
+    return None
+
+
+def _tell(taken: Taken, globs: Sequence[str], log: Log, compacted: Mapping[str, bool | None]) -> None:
+    """Which offsets were read, of every topic that a glob means, and what can't be had of them."""
     topics: dict[str, dict[int, tuple[int, int]]] = {glob: {} for glob in globs}
-    oldest: dict[tuple[str, int], int] = {}
-    for record in taken.shelf.records:
-        place = (record.topic, record.partition)
-        oldest[place] = min(oldest.get(place, record.seen_ns), record.seen_ns)
-    for place, offset in first.items():
-        topics.setdefault(place.topic, {})[place.partition] = (offset, reached[place])
+    oldest: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for record in sorted(taken.shelf.records, key=lambda r: r.offset):
+        times = oldest[record.topic, record.partition]
+        if len(times) < MANY:
+            times.append(record.seen_ns + WAITS_NS)
+
+    def lost(kind: str, place: "TopicPartition", offsets: int, what: str, until_ns: int | None = None) -> None:
+        what = f"{what} of {place.topic} partition {place.partition}"
+        where, topic = taken.shelf.file, place.topic
+        taken.gone.append(Loss(kind=kind, where=where, count=offsets, what=what, topic=topic, until_ns=until_ns))
+
+    for place, offset in log.first.items():
+        topics.setdefault(place.topic, {})[place.partition] = (offset, log.reached[place])
         if offset > 0:
-            gone = f"offsets 0 to {offset - 1} of {place.topic} partition {place.partition}"
-            taken.gone.append(
-                Loss(
-                    kind="deleted_records",
-                    where=taken.shelf.file,
-                    count=offset,
-                    what=f"the broker no longer has {gone}",
-                    topic=place.topic,
-                    until_ns=oldest.get((place.topic, place.partition)),
-                )
-            )
+            until_ns = max(oldest[place.topic, place.partition], default=None)
+            lost("deleted_records", place, offset, f"the broker no longer has offsets 0 to {offset - 1}", until_ns)
+        # Where records are not compacted away, holes are the ends of transactions, and what was taken back.
+        if (holes := log.holes.get(place)) and (why := compacted[place.topic]) is not False:
+            may = "the topic is compacted" if why else "the broker doesn't say whether the topic is compacted"
+            lost("deleted_records", place, holes, f"{may}: the broker has no record for {count(holes, 'offset')}")
+        if held := log.held.get(place):
+            lost("open_transaction", place, held, f"an open transaction holds back {count(held, 'offset')}")
     taken.shelf.topics = topics
 
 
