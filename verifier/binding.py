@@ -4,11 +4,11 @@ In: a `Flow`, a `Shape`, the flow's `Clocks`. Out: `BoundFlow`, all that an asse
 values: an occurrence that is sure, one that may be (`Maybe`), and none; a value that is known, absent, or unreadable.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from verifier.clock import At, Clocks, Interval, Order
+from verifier.clock import INFINITY_NS, At, Clocks, Interval, Order
 from verifier.facts import Known, find_fact
 from verifier.flows import Flow, Row, RowId
 from verifier.shape import FactRef, Scalar, Shape, Times, duration_ns, split_point, times_range
@@ -213,10 +213,26 @@ class BoundFlow:
         )
 
     def due_ns(self, p: PointOf, limit_ns: int, then: Iterable[str], *, business: bool = False) -> int:
-        """When `limit_ns` has surely passed since p, by the clock of whoever speaks at the steps `then`."""
-        row = p.of.of.row
-        same = isinstance(row, Span) and all(self.service(step) == row.service for step in then)
+        """When `limit_ns` has surely passed since p, by the clock of whoever speaks at the steps `then`.
+
+        Infinity if one of their clocks and that of p contradict each other.
+        """
+        row, services = p.of.of.row, {self.service(step) for step in then}
+        if self._contradict(p.of.of, services):
+            return INFINITY_NS
+        same = isinstance(row, Span) and services == {row.service}
         return self.clocks.due_ns(At(of=p.of.of, edge=p.edge), limit_ns, business=business, other_clock=not same)
+
+    def _contradict(self, o: Observation, services: Set[str | None]) -> bool:
+        """Whether the clock that stamped o and one of the services' contradict each other."""
+        mine = self.clocks.clock(o)
+        others = {clock for pair in self.clocks.disqualified if mine in pair for clock in pair} - {mine}
+        return bool(others) and any(
+            isinstance(m.row, Span)
+            and m.row.service in services
+            and self.clocks.clock(Observation(row=m.row)) in others
+            for m in self.flow.members
+        )
 
     def settled_ns(self, p: PointOf, steps: Iterable[str]) -> int:
         """The moment by which whatever happened at `steps` before p has a time that was already passed.

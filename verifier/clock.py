@@ -85,7 +85,7 @@ class Clocks:
     _ancestors: dict[RowId, frozenset[RowId]] = field(default_factory=dict, init=False)
     _followed: dict[RowId, dict[tuple[str, int], int]] = field(default_factory=dict, init=False)
     _process: dict[str, str] = field(default_factory=dict, init=False)
-    _disqualified: frozenset[frozenset[str]] = field(default=frozenset(), init=False)
+    disqualified: frozenset[frozenset[str]] = field(default=frozenset(), init=False)
     _off: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -178,7 +178,7 @@ class Clocks:
                 return Order(answer="no", basis="one clock", apart_ns=p.lo - q.hi)
             equal = p == q and p.lo == p.hi
             return Order(answer="unknown", basis=f"{'equal' if equal else 'overlapping'} times on one clock")
-        if frozenset((c, d)) in self._disqualified:
+        if frozenset((c, d)) in self.disqualified:
             return Order(answer="unknown", basis="clocks that contradict a causal pair", clocks=(c, d))
         slack = self._slack(c, d)
         if q.lo - p.hi > slack:
@@ -219,7 +219,7 @@ class Clocks:
         """How long from p to q; with `business`, what the business clock was advanced in between counts too."""
         a, b = self.when(p), self.when(q)
         c, d = self.clock(p.of), self.clock(q.of)
-        if c != d and frozenset((c, d)) in self._disqualified:
+        if c != d and frozenset((c, d)) in self.disqualified:
             took = Interval(-INFINITY_NS, INFINITY_NS)
         else:
             slack = 0 if c == d else self._slack(c, d)
@@ -367,7 +367,7 @@ class Clocks:
                 a = Observation(row=row)
                 if (maker := self._maker(a)) != self.clock(a):
                     wrong.add(self._contradict(maker, self.clock(a), row.made_ns - row.seen_ns))
-        self._disqualified = frozenset(wrong)
+        self.disqualified = frozenset(wrong)
 
     def _too_soon(self) -> Iterable[tuple[RowId, int]]:
         """What seems to have begun before something that it descends from, and when."""

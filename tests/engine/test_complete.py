@@ -105,6 +105,17 @@ def test_a_flow_that_is_not_over_is_pending_until_it_is_given_up(gives_up: str, 
     assert judge_example("occurs", example).verdict == expected
 
 
+@pytest.mark.parametrize(("cause_ms", "expected"), [(0, "violated"), (30, "inconclusive")])
+def test_by_clocks_that_contradict_each_other_nothing_is_ever_due(cause_ms: int, expected: str) -> None:
+    """A cause of b's clock began 20 ms after its effect by a's: what b does in time may have any stamp."""
+    text = f"b : zero @ {cause_ms}..31ms k=b1\n  a : one @ 10..11ms k=b1"
+    flow = judged(text, "leads_to", step="one", then="two", within="1s", at="+1h")
+    assert flow.verdict == expected
+    if expected == "inconclusive":
+        (finding,) = flow.assertions[0].findings
+        assert "when it is due can't be told: a cause and its effect contradict the clocks" in str(finding)
+
+
 # ---- not to be seen
 
 

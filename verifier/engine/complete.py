@@ -108,9 +108,7 @@ class Sight:
         if blind is not None:
             return blind
         if until >= INFINITY_NS:
-            return Proof(
-                state="unread", why="when it is due can't be told: an end that it is counted from is not known"
-            )
+            return _never_due(flow)
         maybes = self._maybes(absence, flow)  # by another clock it may have been in time
         maybe = next((m for m in maybes if m.order or m.of.first_ns - flow.clocks.behind_ns(m.of) <= until), None)
         if maybe is not None:
@@ -255,6 +253,16 @@ class Sight:
         window = f"complete from {moment(self.from_ns)} to {moment(until)}"
         spans = [f"spans of {s or 'every service'} {window}" for s in services]
         return (*spans, *(f"records of {t or 'every topic'} {window}" for t in topics))
+
+
+def _never_due(flow: BoundFlow) -> Proof:
+    """Nothing says by when it should have been: until the flow is over it may yet come."""
+    if not flow.clocks.contradicted():
+        return Proof(state="unread", why="when it is due can't be told: an end that it is counted from is not known")
+    why = "when it is due can't be told: a cause and its effect contradict the clocks"
+    if flow.closed:
+        return Proof(state="unread", why=why)
+    return Proof(state="open", until_ns=flow.ends_ns, why=why)
 
 
 def silent_gaps(spans: Iterable[Span]) -> dict[str, tuple[Interval, ...]]:
