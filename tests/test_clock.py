@@ -350,6 +350,14 @@ def test_a_record_seen_long_before_it_was_made_tells_nothing_of_its_makers_clock
     assert picture.clocks.made_before(picture.at("one"), picture.at("t")).answer == "yes"
 
 
+def test_a_record_with_a_brokers_time_alone_was_not_stamped_by_its_maker() -> None:
+    """1 ms before the end of its producer by the broker's clock, which may be 5 ms behind."""
+    picture = Picture("a : one @ 1..2ms\n  [t 0:0] @ 1..1ms")
+    assert picture.clocks.made_before(picture.at("end of one"), picture.at("t")).answer == "unknown"
+    by_its_maker = Picture("a : one @ 1..2ms\n  [t 0:0] @ 1..3ms")
+    assert by_its_maker.clocks.made_before(by_its_maker.at("end of one"), by_its_maker.at("t")).answer == "no"
+
+
 # ---- due times
 
 

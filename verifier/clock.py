@@ -291,7 +291,7 @@ class Clocks:
     def _maker(self, o: Observation) -> str:
         """The clock that stamped a record's envelope: its producer's, where one process can have been that."""
         row = o.row
-        if not isinstance(row, Record):
+        if not isinstance(row, Record) or row.made_ns == row.seen_ns:  # the broker's time alone
             return self.clock(o)
         producer = self._by_id.get(row.parent) if row.parent else None
         if isinstance(producer, Span) and producer.instance and _plain(row.service) in ("", _plain(producer.service)):
