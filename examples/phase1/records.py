@@ -77,6 +77,7 @@ def _lines(read: Everything) -> Iterator[str]:
                 "key": record.key and record.key.decode(),
                 "headers": [[name, text.decode()] for name, text in record.headers],
                 "timestamp_ms": record.timestamp,
+                "timestamp_type": "LogAppendTime" if record.timestamp_type else "CreateTime",
                 "value": json.loads(record.value),
             }
         )

@@ -87,6 +87,7 @@ def _as_file(path: Path, topic: str) -> str:
             "key": key and key.decode(),
             "headers": [[name, text.decode()] for name, text in headers],
             "timestamp_ms": T_MS + n,
+            "timestamp_type": "CreateTime",
             "value": value if value is None else json.loads(value),
         }
         offsets[partition] += 1

@@ -121,6 +121,14 @@ def test_the_time_of_the_broker_is_exact():
     assert (record.made_ns, record.seen_ns) == (100_250 * MILLION, 100_250 * MILLION)
 
 
+def test_a_time_that_the_producer_gave_is_its_clocks_to_the_millisecond():
+    """Kafka's default: two producers' records are no nearer to one another than two clocks."""
+    record = only(line(seen_unix=None, timestamp_ms=100_250, timestamp_type="CreateTime"))
+    assert (record.made_ns, record.seen_ns) == (100_250 * MILLION, 100_251 * MILLION - 1)
+    brokers = only(line(seen_unix=None, timestamp_ms=100_250, timestamp_type="LogAppendTime"))
+    assert (brokers.made_ns, brokers.seen_ns) == (100_250 * MILLION, 100_250 * MILLION)
+
+
 def test_a_broker_without_a_time_leaves_the_readers():
     """Kafka says -1 for none."""
     assert only(line(timestamp_ms=-1)).made_ns is None
@@ -171,6 +179,7 @@ def test_a_header_on_a_later_line_is_counted():
         ({"headers": [["a", 5]]}, "headers: saw 'a' with 5"),
         ({"headers": {"a": {}}}, "headers: saw 'a' with an empty object"),
         ({"seen_unix": 0}, "seen_unix: saw 0, expected timestamp_ms or seen_unix"),
+        ({"timestamp_type": 0}, "timestamp_type: saw 0, expected CreateTime or LogAppendTime"),
         ({"seen_unix": "5"}, "seen_unix: saw '5'"),
         ({"seen_unix": 1e300}, "seen_unix: saw 1e+300"),
         ({"seen_unix": True}, "seen_unix: saw true"),

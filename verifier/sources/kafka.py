@@ -254,6 +254,7 @@ def _put(record: "ConsumerRecord", shelf: Shelf) -> None:
     }
     if record.timestamp > 0:
         fields["timestamp_ms"] = record.timestamp
+        fields["timestamp_type"] = "LogAppendTime" if record.timestamp_type else "CreateTime"
     else:  # of before Kafka 0.10: it was there when it was read
         fields["seen_unix"] = time.time()
     put(fields, record.value or b"", shelf, place=f"{record.topic} {record.partition}:{record.offset}")

@@ -3,6 +3,8 @@
     {"topics": {"orders": {"0": [17, 42]}}}                                           first line, may be missing
     {"topic", "partition", "offset", "key", "headers", "timestamp_ms" or "seen_unix", "value"}
 
+`timestamp_type`, Kafka's word for whose clock said `timestamp_ms`, may stand in a line too.
+
 In: a `Stream`. Out: records, losses and the offsets that the first line says were read, in a `Shelf`.
 """
 
@@ -242,10 +244,15 @@ def _inside(value: object) -> list[object]:
 
 
 def _times(line: dict[str, object], value: Mapping[str, Value]) -> tuple[int | None, int]:
-    """(made, seen): equal if the broker says when; else the record is no younger than its envelope says."""
-    broker, reader = line.get("timestamp_ms"), line.get("seen_unix")
+    """(made, seen): equal if the broker says when; else the record is no younger than its envelope says.
+
+    A `timestamp_type` of CreateTime (Kafka's default) says that it is the producer's clock, to the millisecond.
+    """
+    broker, reader, by = line.get("timestamp_ms"), line.get("seen_unix"), line.get("timestamp_type")
+    if by not in (None, "CreateTime", "LogAppendTime"):
+        raise BadRecord(f"timestamp_type: saw {_seen(line, 'timestamp_type')}, expected CreateTime or LogAppendTime")
     if (exact := _positive(broker, 1_000_000)) is not None:
-        return exact, exact
+        return exact, exact + (999_999 if by == "CreateTime" else 0)
     if (seen := _positive(reader, 1_000_000_000)) is None:
         if broker is None and reader is None:
             raise BadRecord("saw neither timestamp_ms nor seen_unix, expected one of them, a time since 1970")
