@@ -92,8 +92,8 @@ def test_an_interval_says_both_its_ends(took: Interval, text: str) -> None:
         ),
         (
             made.changed(),
-            "course_code changed from ENG5 to SV1 at class_management_service, "
-            "huleedu.class.student.associations.confirmed.v1",
+            "course_code changed from ENG5 to SV1 at class_management_service "
+            "(huleedu.class.student.associations.confirmed.v1)",
         ),
         (made.late(), "by_timeout came 26h 0m 3s to 26h 0m 3.02s after suggested, expected within 25h 5m"),
         (made.early(), "by_timeout came 23h after suggested, expected not before 24h"),
@@ -114,7 +114,7 @@ def test_an_interval_says_both_its_ends(took: Interval, text: str) -> None:
         ),
         (
             replace(made.misordered(), first="content", then="ready", wanted=2, seen=1),
-            "ready was handled after content had occurred 1 time, expected 2",
+            "ready was handled when only 1 of 2 content had come",
         ),
         (
             replace(made.illegal(), state="cancelled"),
@@ -126,7 +126,7 @@ def test_an_interval_says_both_its_ends(took: Interval, text: str) -> None:
         ),
         (replace(made.lost(), since=None, limit_ns=None), "requested never came"),
         (replace(made.failed(), certain=False, doubt="a later one is unclear", message=None), None),
-        (Mismatch(attribute="code", how="lost", step="ready", service=BOS), f"code was lost at ready, {BOS}"),
+        (Mismatch(attribute="code", how="lost", step="ready", service=BOS), f"code was lost at ready ({BOS})"),
         (
             Mismatch(attribute="code", how="not_allowed", seen="X", expected=("A", "B"), service=BOS),
             f"code is X at {BOS}, expected one of A and B",
@@ -390,7 +390,7 @@ def test_missing_due_is_optional() -> None:
         ),
         (
             Misordered(first="end of a", then="b", wanted=2, seen=1),
-            "b happened after a had finished 1 time, expected 2",
+            "b happened when only 1 of 2 a had finished",
             "2 a before b",
             "1 a surely before it",
         ),

@@ -71,7 +71,7 @@ def test_a_violation_across_flows_violates_the_run_and_no_flow() -> None:
     assert [str(f.verdict) for f in report.flows] == ["satisfied", "satisfied"]
     assert (report.verdict, report.exit_code) == (Verdict.VIOLATED, 1)
     said = screen(report).replace("\n  ", " ")
-    assert said.startswith("violated: made varies-1 across 2 flows: code is X in all 2 flows at done, a, expected 2")
+    assert said.startswith("violated: made varies-1 across 2 flows: code is X in all 2 flows at done (a), expected 2")
     assert "[frozen constant]" in said
     assert {e.flow for e in report.run_assertions[0].rule.findings[0].finding.evidence} == {"1", "2"}
 

@@ -41,8 +41,8 @@ def cause(cause: Cause) -> str:
             said = f"{cause.step or _name(cause.of)} came too {_late(cause)}, at {_at(cause.since_ns)}{who}"
         case "paused":
             by = cause.edits[0].when_ns - (cause.edits[0].at_ns or 0)
-            said = f"{cause.step or _name(cause.of)} came {_about(by)} late{who}"
-            said += ", and what followed with it" if len(cause.edits) > 1 else ""
+            said = f"{cause.step or _name(cause.of)} came {_about(by)} late, at {_at(cause.edits[0].when_ns)}{who}"
+            said += "; all that followed from it is as late" if len(cause.edits) > 1 else ""
         case "clock":
             by = (cause.edits[0].at_ns or 0) - cause.edits[0].when_ns
             said = f"the clock of {clean(cause.service or '')} is {_about(abs(by))} {'slow' if by > 0 else 'fast'}"

@@ -179,8 +179,11 @@ def basis(finding: Finding) -> str | None:
     order = finding.order if isinstance(finding, Misordered | Late | Early) else None
     if order is None:
         return None
-    clocks = f" ({listed(_clocks(order, finding.evidence))})" if order.clocks else ""
-    return clean(f"{order.basis}{clocks}", most=None)
+    if order.clocks is None:
+        return clean(order.basis, most=None)
+    clocks = listed(_clocks(order, finding.evidence))
+    said = f"by the clocks of {clocks}" if order.basis == "clocks apart" else f"{order.basis} ({clocks})"
+    return clean(said, most=None)
 
 
 def _missing(finding: Missing) -> str:
@@ -259,8 +262,8 @@ def _misordered(finding: Misordered) -> str:
         edge, first = split_point(finding.first)
         done = f"{split_point(finding.then)[1]} {_done(finding)}"
         if finding.wanted > 1 or finding.seen:
-            verb = "finished" if edge == "end" else "occurred"
-            said = f"{done} after {first} had {verb} {_times(finding.seen, finding.seen)}, expected {finding.wanted}"
+            verb = "finished" if edge == "end" else "come"
+            said = f"{done} when only {finding.seen} of {finding.wanted} {first} had {verb}"
         else:
             said = f"{done} before {first}{' had finished' if edge == 'end' else ''}"
         return clean(said, most=None)
@@ -335,8 +338,9 @@ def _for(group: str | None) -> str:
 
 
 def _where(finding: Mismatch) -> str:
-    places = dict.fromkeys(clean(place) for place in (finding.step, finding.service, finding.topic) if place)
-    return f" at {', '.join(places)}" if places else ""
+    places = [*dict.fromkeys(clean(p) for p in (finding.step, finding.service, finding.topic) if p)]
+    more = f" ({', '.join(places[1:])})" if places[1:] else ""
+    return f" at {places[0]}{more}" if places else ""
 
 
 def _done(finding: Misordered) -> str:

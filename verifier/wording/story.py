@@ -25,8 +25,12 @@ from verifier.wording import causes, why
 from verifier.wording.findings import basis, expected, headline, observed
 from verifier.wording.text import Row, clean, count, from_to, layout, listed, moment
 
-LACKS = frozenset({"missing", "failed", "silent"})
-"""Causes by which something was lost."""
+NAMED_BETTER = {
+    "lost event": frozenset({"failed", "paused", "moved", "duplicated", "changed", "extra", "swapped", "clock"}),
+    "premature start": frozenset({"failed", "paused", "missing", "silent", "clock"}),
+}
+"""Causes that say better what happened than the finding's name: what came late wasn't lost, and what waited for it in
+vain didn't start too early by itself."""
 MOST_FINDINGS, MOST_EVIDENCE, MOST_PREMISES = 5, 6, 6
 
 
@@ -228,18 +232,26 @@ def _full(rule: AssertionVerdict, judged: Judged, cause: Cause | None) -> list[R
         said = f"likely one ({causes.explains(cause)}): {causes.cause(cause)}"
         rows.append(("Cause", f"{said}; {more}" if more else said))
     if rule.repair is not None:
-        rows.append(("Repair", f"nearest: {causes.repair(rule.repair)}"))
+        rows.append(("Repair", f"nearest: the rule would hold with {causes.repair(rule.repair)}"))
     drawn = why.sketch(judged)
     rows += [("Sketch", drawn.rstrip("\n"))] if drawn else []
     rows += [("Premise", clean(text)) for text in _bounded(judged.premises, MOST_PREMISES)]
     if judged.reason and judged.reason != finding.doubt:
         rows.append(("Why", clean(judged.reason, most=None)))
-    seen = [e.of.row for e in finding.evidence if isinstance(e.of.row, Span)][:1]
-    rows += [("See", f"trace {clean(row.trace_id)} span {clean(row.span_id)}") for row in seen]
+    every = [e.of.row for e in finding.evidence]
+    seen = next((row for row in every if isinstance(row, Span)), every[0] if every else None)
+    rows += [("See", _where(seen))] if seen is not None else []
     of = cause.of.row if cause is not None and cause.of is not None else None
-    if isinstance(of, Span) and of not in seen:
-        rows.append(("See", f"trace {clean(of.trace_id)} span {clean(of.span_id)}, the cause"))
+    if of is not None and of != seen:
+        rows.append(("See", f"{_where(of)}, the cause"))
     return rows
+
+
+def _where(row: Span | Record) -> str:
+    """Where a row is found again, in a back-end or a broker."""
+    if isinstance(row, Span):
+        return f"trace {clean(row.trace_id)} span {clean(row.span_id)}"
+    return f"record of {clean(row.topic)}, partition {row.partition}, offset {row.offset}"
 
 
 def _adds(cause: Cause, judged: Judged) -> bool:
@@ -255,9 +267,9 @@ def _place(rule: AssertionVerdict) -> str:
 
 
 def _anomaly(judged: Judged, cause: Cause | None) -> str:
-    """The finding's name, where its cause doesn't say better: what came late, or twice, was not lost."""
+    """The finding's name, where its cause doesn't say better."""
     name = judged.finding.anomaly
-    if name == "lost event" and cause is not None and cause.sort not in LACKS:
+    if cause is not None and cause.sort in NAMED_BETTER.get(name or "", ()):
         return ""
     return f" [{name}]" if name else ""
 

@@ -97,7 +97,8 @@ def however(judged: Judged) -> str | None:
         case Mismatch(how="changed") if len(finding.evidence) > 1:
             said = f"it is {value(finding.seen)} from {_clock(_shown(finding.evidence[1].start), dated=False)} on"
         case Mismatch(how="lost"):
-            said = "neither the observation nor its message has it"
+            its = finding.evidence and isinstance(finding.evidence[-1].of.row, Record)
+            said = "the record doesn't have it" if its else "neither the span nor its message has it"
         case Late() | Early():
             said = f"it took {observed(finding)}"
         case Illegal():
