@@ -222,7 +222,7 @@ LOSSES: Mapping[str, bool] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
-    """A group that hasn't passed these records yet, by the offset that it committed: they were not handled by then."""
+    """A group that hasn't passed these records yet, by the offset that it committed; it may have handled them even so."""
 
     group: str
     topic: str
