@@ -375,3 +375,15 @@ def test_a_flow_that_can_never_end_is_pointed_out() -> None:
     report = judged("shop : order @ 0..1ms order_id=o1 country=SE", shapes=[loads(text)])
     assert report.verdict is Verdict.PENDING
     assert any("order has no `gives_up`" in note for note in report.notes)
+
+
+def test_shapes_are_taken_by_name_by_path_and_as_they_are() -> None:
+    """As the command takes them; one or several."""
+    shape = loads(ORDER)
+    by_name = verifier.check("phase1-regular", spans=Reading(url="none"))
+    assert by_name.shapes == ("phase1-regular",)
+    by_path = verifier.check(Path("docs/example/order.yaml"), spans=Reading(url="none"))
+    assert by_path.shapes == ("order",)
+    assert verifier.check([shape, "phase1-guest"], spans=Reading(url="none")).shapes == (shape.shape, "phase1-guest")
+    with pytest.raises(verifier.UsageError, match="phase1-regula"):
+        verifier.check("phase1-regula", spans=Reading(url="none"))

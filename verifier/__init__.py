@@ -1,6 +1,6 @@
 """Says whether a business flow through event-driven services went right, and proves it.
 
-    report = verifier.check([verifier.load_shape("phase1-regular")], spans="run.otlp.jsonl", records="run.events.jsonl")
+    report = verifier.check("phase1-regular", spans="run.otlp.jsonl", records="run.events.jsonl")
     report.verdict; report.violated; report.flow("85e4…").explain()
 
 In: spans and records (files), shapes (YAML or `Shape`). Out: a `Report`: satisfied, violated, pending or inconclusive,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # editors and type checkers see these names; at run time each
     from verifier.spans import Event, Link, Reading, Record, Span
     from verifier.verdict import Finding, Report, Verdict
 
+    Shapes = str | PathLike[str] | Shape | Sequence[str | PathLike[str] | Shape]
     Input = str | PathLike[str] | Reading | Sequence[str | PathLike[str] | Reading]
 
 _ROOMS = {
@@ -37,7 +38,7 @@ __version__ = "0.1.0"
 
 
 def check(
-    shapes: "Sequence[Shape]",
+    shapes: "Shapes",
     *,
     spans: "Input" = (),
     records: "Input" = (),
@@ -52,7 +53,7 @@ def check(
     outages: Sequence[Mapping[str, object]] = (),
     strict: bool = False,
 ) -> "Report":
-    """Judges every flow of the sources by every shape.
+    """Judges every flow of the sources by every shape: a `Shape`, the name of one that ships, a file or a folder.
 
     Spans and records are paths, folders or what was `read`; `flows` and `correlation_ids` narrow down which flows;
     `at` is the moment it is judged as of ("end", "+26h", an ISO time); `assume` the premise ("complete", "lossy",
@@ -61,9 +62,10 @@ def check(
     Raises UsageError, SpecError or SourceError; never for what a flow did.
     """
     from verifier.run import check as run
+    from verifier.specfile import loaded
 
     return run(
-        shapes,
+        loaded(shapes),
         spans=spans,
         records=records,
         flows=flows,

@@ -24,7 +24,7 @@ from verifier.run import check, read
 from verifier.shape import AttributeName, Correlation, Shape, duration_ns
 from verifier.sources import read_spans
 from verifier.spans import Reading
-from verifier.specfile import load_all
+from verifier.specfile import loaded
 from verifier.verdict import FlowVerdict, Report, RunVerdict, Verdict
 from verifier.wording import count
 
@@ -101,7 +101,7 @@ class Traces:
     def check(self, shapes: Shapes, *, flow: str | Sequence[str] | None = None, **options: Any) -> Report:
         """Judges what was received so far, once; `options` are those of `verifier.check`."""
         self._flush_now()
-        return self._judged(_loaded(shapes), _named(shapes), flow, options)
+        return self._judged(loaded(shapes), _named(shapes), flow, options)
 
     def verify(
         self, shapes: Shapes, *, flow: str | Sequence[str] | None = None, deadline: str = "20s", **options: Any
@@ -110,11 +110,11 @@ class Traces:
 
         Raises Violation with the whole story where a flow went wrong, Inconclusive where that can't be told by then.
         """
-        loaded, end = _loaded(shapes), time.monotonic() + _seconds(deadline)
+        judged_by, end = loaded(shapes), time.monotonic() + _seconds(deadline)
         while True:
             self._more.clear()
             self._flush_now()
-            report = self._judged(loaded, _named(shapes), flow, options)
+            report = self._judged(judged_by, _named(shapes), flow, options)
             if self._final(report) or time.monotonic() >= end:
                 return self._answer(report, deadline)
             self._more.wait(min(WAIT_S, max(0.0, end - time.monotonic())))
@@ -125,14 +125,14 @@ class Traces:
         """The same for async tests: the event loop goes on meanwhile."""
         import asyncio
 
-        loaded, end = _loaded(shapes), time.monotonic() + _seconds(deadline)
+        judged_by, end = loaded(shapes), time.monotonic() + _seconds(deadline)
         while True:
             self._more.clear()
             for flush in self._flushes:
                 said = flush()
                 if inspect.isawaitable(said):
                     await said
-            report = await asyncio.to_thread(self._judged, loaded, _named(shapes), flow, options)
+            report = await asyncio.to_thread(self._judged, judged_by, _named(shapes), flow, options)
             if self._final(report) or time.monotonic() >= end:
                 return self._answer(report, deadline)
             await asyncio.to_thread(self._more.wait, min(WAIT_S, max(0.0, end - time.monotonic())))
@@ -208,13 +208,6 @@ def _each(shapes: Shapes) -> tuple[str | Path | Shape, ...]:
 def _named(shapes: Shapes) -> tuple[str, ...]:
     """The shapes as a command line names them."""
     return tuple(one.shape if isinstance(one, Shape) else str(one) for one in _each(shapes))
-
-
-def _loaded(shapes: Shapes) -> tuple[Shape, ...]:
-    out: list[Shape] = []
-    for one in _each(shapes):
-        out += [one] if isinstance(one, Shape) else load_all([str(one)])
-    return tuple(out)
 
 
 def _more(flows: int, rules: int) -> list[str]:

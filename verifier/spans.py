@@ -222,7 +222,7 @@ LOSSES: Mapping[str, bool] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
-    """A group that hasn't passed these records yet, by the offset that it committed; it may have handled them even so."""
+    """A group that hasn't passed these records yet, by the offset that it committed; handled they may be."""
 
     group: str
     topic: str

@@ -46,6 +46,17 @@ def load(path_or_name: str | FilePath) -> Shape:
     return load_all([where])[0]
 
 
+def loaded(shapes: str | os.PathLike[str] | Shape | Sequence[str | os.PathLike[str] | Shape]) -> tuple[Shape, ...]:
+    """Shapes, or what `load_all` takes for them; one, or several.
+
+    Raises UsageError and SpecError as `load_all` does.
+    """
+    out: list[Shape] = []
+    for one in (shapes,) if isinstance(shapes, str | os.PathLike | Shape) else shapes:
+        out += [one] if isinstance(one, Shape) else load_all([os.fspath(one)])
+    return tuple(out)
+
+
 def load_all(paths: Sequence[str]) -> tuple[Shape, ...]:
     """Every shape of some names, files and folders, in the order given, a folder's sorted by file name.
 
@@ -273,6 +284,7 @@ __all__ = [
     "json_schema",
     "load",
     "load_all",
+    "loaded",
     "loads",
     "shipped",
     "with_params",

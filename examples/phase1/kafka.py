@@ -1,11 +1,14 @@
 """Kafka clients with settings that survive outages, for the embedded broker and for a real one.
 
+`python -m examples.phase1.kafka HOST:PORT` makes the topics that a broker lacks.
+
 In: an address. Out: producers and consumers of aiokafka that lose nothing and wait for a broker that is away.
 Why each setting is as it is, is said beside it.
 """
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +18,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, TopicAlreadyExistsError
 from aiokafka.structs import OffsetAndMetadata
+
+from examples.phase1 import topics as names
 
 LONGEST_OUTAGE_MS = 40_000
 """A send that takes longer than a request may, fails, and may have been stored all the same: be patient."""
@@ -141,3 +146,7 @@ def quieten_logs() -> None:
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("aiokafka"):
             logging.getLogger(name).addFilter(once)
+
+
+if __name__ == "__main__":
+    asyncio.run(create_topics(sys.argv[1], names.ALL, partitions=names.PARTITIONS))

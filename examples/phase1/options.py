@@ -19,6 +19,7 @@ class Options:
     redis: str | None
     content: Path
     cms: str
+    host: str
     port: int
     replica: str
     otlp: str | None
@@ -42,6 +43,7 @@ def parse(service: str, arguments: list[str] | None = None) -> Options:
     add("--redis", metavar="URL", help="a cache in front of the database")
     add("--content", type=Path, required=True, metavar="DIR", help="where the texts of essays lie")
     add("--cms", default="", metavar="URL", help="where class_management_service answers")
+    add("--host", default="127.0.0.1", help="where HTTP listens")
     add("--port", type=int, default=0, help="of HTTP; 0: any that is free")
     add("--replica", default="0", help="the name of this one among its equals")
     add("--otlp", metavar="URL", help="where spans go, OTLP over HTTP")

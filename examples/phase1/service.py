@@ -48,18 +48,32 @@ async def _run(create: Callable[[Runtime], Service], name: str, given: Options) 
         await kafka.started(client)
         closing.push_async_callback(client.stop)
         app = web.Application(middlewares=[traced(runtime.tracing)])
-        app.add_routes([*service.routes, *control.routes(Parts(service, runtime, consumer))])
-        url = await _listen(app, given.port, closing)
+        app.add_routes(
+            [
+                web.get("/healthz", _health(consumer)),
+                *service.routes,
+                *control.routes(Parts(service, runtime, consumer)),
+            ]
+        )
+        url = await _listen(app, given, closing)
         await _until_told_to_stop([consumer.run, runtime.relay.run, *service.tasks], consumer, url)
         with suppress(TimeoutError):
             await asyncio.wait_for(runtime.relay.drain(), timeout=LAST_WORDS_S)
 
 
-async def _listen(app: web.Application, port: int, closing: AsyncExitStack) -> str:
+def _health(consumer: Consumer) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_: web.Request) -> web.Response:
+        ready = consumer.assigned.is_set()
+        return web.json_response({"ready": ready}, status=200 if ready else 503)
+
+    return answer
+
+
+async def _listen(app: web.Application, given: Options, closing: AsyncExitStack) -> str:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     closing.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, given.host, given.port)
     await site.start()
     return f"http://127.0.0.1:{runner.addresses[0][1]}"
 

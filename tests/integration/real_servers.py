@@ -1,4 +1,4 @@
-"""Real servers for the integration tests: Kafka, PostgreSQL and Redis of a stack of scripts.
+"""Real servers for the integration tests: Kafka, PostgreSQL, Redis and a collector of a stack of scripts.
 
 In: a folder with `install`, `status`, `up` and `down`, each taking names of servers; `up` prints a name and where it
 is. Out: the variables that the tests take servers from. What was not up before is taken down at the end.
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SERVERS = ("kafka", "postgres", "redis")
+COLLECTOR = "collector"
 
 
 class NotStarted(Exception):
@@ -20,9 +21,9 @@ class NotStarted(Exception):
 def real_servers(stack: Path) -> Iterator[dict[str, str]]:
     """Installs and starts what isn't up, for as long as the block lasts; the variables for the tests.
 
-    Raises `NotStarted`.
+    The collector is only installed: a test starts it with the project's own file. Raises `NotStarted`.
     """
-    _call(stack / "install", *SERVERS)
+    _call(stack / "install", *SERVERS, COLLECTOR)
     ours = [name for name in SERVERS if subprocess.run([stack / "status", name], capture_output=True).returncode]
     try:
         said = dict(line.split()[:2] for line in _call(stack / "up", *SERVERS).splitlines() if line.strip())
@@ -31,6 +32,7 @@ def real_servers(stack: Path) -> Iterator[dict[str, str]]:
             "PHASE1_KAFKA_SWITCH": f"{stack}/{{}} kafka",
             "PHASE1_DATABASE": f"postgresql+asyncpg://{said['postgres'].partition('://')[2].rpartition('/')[0]}",
             "PHASE1_REDIS": f"{said['redis']}",
+            "PHASE1_COLLECTOR_SWITCH": f"{stack}/{{}} {COLLECTOR}",
         }
     finally:
         if ours:

@@ -1,7 +1,7 @@
 """Runs the integration tests again and again: is there one that fails now and then?
 
     python -m tests.integration.rounds --rounds 10                    # the embedded broker, SQLite
-    python -m tests.integration.rounds --rounds 10 --stack FOLDER     # Kafka, PostgreSQL and Redis (`real_servers.py`)
+    python -m tests.integration.rounds --rounds 10 --stack FOLDER     # real servers (`real_servers.py`)
 
 One line a round; ends with 1 if a test failed in any of them, with its name.
 """
