@@ -387,3 +387,13 @@ def test_shapes_are_taken_by_name_by_path_and_as_they_are() -> None:
     assert verifier.check([shape, "phase1-guest"], spans=Reading(url="none")).shapes == (shape.shape, "phase1-guest")
     with pytest.raises(verifier.UsageError, match="phase1-regula"):
         verifier.check("phase1-regula", spans=Reading(url="none"))
+
+
+def test_a_shape_without_ends_says_what_that_means_for_flows_under_way() -> None:
+    """Else a flow that was only young is a false alarm that nobody can explain."""
+    endless = ORDER.replace("  ends: {steps: [shipped]}\n  gives_up: 1h\n", "").replace(", within: hop", "")
+    endless = endless.replace("params: {hop: 5s}\n", "")
+    late = "shop : order @ 0..1ms order_id=o1 country=SE"
+    notes = judged(late, shapes=[loads(endless)]).notes
+    assert [n for n in notes if "has no `ends`" in n], notes
+    assert not [n for n in judged(GOOD, shapes=[loads(endless)]).notes if "has no `ends`" in n]

@@ -175,7 +175,7 @@ def _judge_groups(
         here = replace(setting, sight=replace(sight, losses=(*sight.losses, *hidden(gathering))))
         every = {**gathering.flows, **chosen}
         _judge_all(tally, [plan(s) for s in group], every, chosen, here, expected, progress)
-        tally.notes += endless(group, frozenset(f.shape or "" for f in tally.flows if f.verdict is Verdict.PENDING))
+        tally.notes += endless(group, tally.flows)
         tally.strays.append(gathering)
 
 

@@ -11,6 +11,7 @@ from verifier.flows import Gathering
 from verifier.options import Expected
 from verifier.shape import Shape
 from verifier.spans import Behind, Loss, Record, Span
+from verifier.verdict import FlowVerdict, Judged, Missing, Verdict
 from verifier.wording import count
 
 MOST_PLACES, MOST_GROUPS = 4, 8
@@ -92,13 +93,28 @@ def unjudged(gathering: Gathering, group: Sequence[Shape], spans: Iterable[Span]
     return [f"shape {shape.shape} judged no flow: no row carries or leads to its key {key}{hint}" for shape in group]
 
 
-def endless(shapes: Iterable[Shape], pending: frozenset[str]) -> list[str]:
-    """A note for each shape with pending flows that nothing but their end steps can ever close."""
-    return [
-        f"shape {s.shape} has no `gives_up`: a flow whose end never comes stays pending; add `gives_up: 26h`"
-        for s in shapes
-        if s.shape in pending and s.flow.ends is not None and s.flow.gives_up is None
-    ]
+def endless(shapes: Iterable[Shape], flows: Sequence[FlowVerdict]) -> list[str]:
+    """A note for each shape with flows that nothing but their end steps, or nothing but the input's end, closes."""
+    pending = {f.shape for f in flows if f.verdict is Verdict.PENDING}
+    lacking = {f.shape for f in flows if any(_lacks(j) for a in f.assertions for j in a.findings)}
+    notes = []
+    for s in shapes:
+        if s.shape in pending and s.flow.ends is not None and s.flow.gives_up is None:
+            notes.append(
+                f"shape {s.shape} has no `gives_up`: a flow whose end never comes stays pending; add `gives_up: 26h`"
+            )
+        if s.shape in lacking and s.flow.ends is None:
+            notes.append(
+                f"shape {s.shape} has no `ends`: a flow is over when the input is, so what one under way still lacked "
+                "is called missing; add `ends` with its last step, and `gives_up`"
+            )
+    return notes
+
+
+def _lacks(judged: Judged) -> bool:
+    """Whether it is violated by what should have come before its flow was over, whenever that is."""
+    finding = judged.finding
+    return judged.verdict is Verdict.VIOLATED and isinstance(finding, Missing) and finding.limit_ns is None
 
 
 def like(key: str, spans: Iterable[Span], *, most: int) -> list[str]:
