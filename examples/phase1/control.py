@@ -58,7 +58,7 @@ def _faults(parts: Parts) -> web.RouteDef:
         patch.undo()
         if asked.name is not None:
             known = {name: fault.break_it for name, fault in faults.BY_NAME.items()} | faults.TROUBLES
-            known |= {name: break_it for name, (_, break_it) in faults.TELEMETRY.items()}
+            known |= {misreport.name: misreport.break_it for misreport in faults.TELEMETRY}
             if asked.name not in known:
                 raise web.HTTPNotFound(text=f"no fault {asked.name}")
             known[asked.name](parts, patch)

@@ -44,6 +44,22 @@ class Fault:
     break_it: Break
 
 
+@dataclass(frozen=True, slots=True)
+class Misreport:
+    """The business is right, what is told of it isn't: `told_by` is the rule that tells, and how surely.
+
+    None: nothing is lost by it, every rule is satisfied.
+    """
+
+    name: str
+    service: str
+    wrong: str
+    told_by: str | None
+    verdict: Literal["violated", "inconclusive", "satisfied"]
+    break_it: Break
+
+
+told = telemetry.told_otherwise
 R, G, C, D = "phase1-regular:", "phase1-guest:", "phase1-classes:", "phase1-decisions:"
 CODE = "course_code in the record of"
 FAULTS = (
@@ -179,14 +195,40 @@ FAULTS = (
           D + "unknown_of_one_class", "timeout", services.unknown_student_per(lambda _, __: "all")),
 )  # fmt: skip
 BY_NAME = {fault.name: fault for fault in FAULTS}
-TELEMETRY = {
-    "relay_loses_the_context": ("els", telemetry.relay_loses_the_context),
-    "els_stops_reporting": ("els", telemetry.stops_reporting),
-    "nlp_stops_reporting": ("nlp", telemetry.stops_reporting),
-    "ready_never_ends": ("bos", telemetry.never_ends(f"kafka.consume.{topics.READY}")),
-    "publish_never_ends": ("cms", telemetry.never_ends(f"kafka.publish.{topics.CONFIRMED}")),
-}
-"""What no rule of the business may be called violated for, with the service that it is a fault of."""
+T = "phase1-telemetry:"
+TELEMETRY = (
+    Misreport("relay_loses_the_context", "els", "the relay sends in no context",
+              T + "published_below_handler", "violated", telemetry.relay_loses_the_context),
+    Misreport("els_stops_reporting", "els", "no span leaves it",
+              T + "els_tells", "inconclusive", told(telemetry.stops_reporting)),
+    Misreport("nlp_stops_reporting", "nlp", "no span leaves it",
+              T + "nlp_tells", "inconclusive", told(telemetry.stops_reporting)),
+    Misreport("cms_stops_reporting", "cms", "no span leaves it",
+              T + "cms_tells", "inconclusive", told(telemetry.stops_reporting)),
+    Misreport("bos_loses_answers", "bos", "its HTTP spans are thrown away as noise",
+              T + "published_below_handler", "inconclusive", told(telemetry.loses_answers)),
+    Misreport("els_loses_parents", "els", "each of its spans begins a trace",
+              T + "published_below_handler", "violated", told(telemetry.loses_parent)),
+    Misreport("nlp_drops_batch_id", "nlp", "batch_id is taken from its spans",
+              T + "handled_says_batch", "violated", telemetry.drops_attribute("batch_id")),
+    Misreport("bos_drops_course_code", "bos", "course_code is taken from its spans",
+              T + "handled_says_code", "violated", telemetry.drops_attribute("course_code")),
+    Misreport("els_drops_event_id", "els", "event_id is taken from its spans; records still say it",
+              None, "satisfied", telemetry.drops_attribute("event_id")),
+    Misreport("cms_cuts_values", "cms", "values on its spans are cut to 16 characters",
+              T + "cms_tells", "violated", telemetry.cuts_values(16)),
+    Misreport("els_clock_slow", "els", "its spans are stamped 3 s too early",
+              T + "publisher_tells", "violated", telemetry.clock_is_off(timedelta(seconds=-3))),
+    Misreport("cms_clock_fast", "cms", "its spans are stamped 3 s too late",
+              T + "publisher_tells", "inconclusive", telemetry.clock_is_off(timedelta(seconds=3))),
+    Misreport("bos_sends_twice", "bos", "each of its spans arrives twice",
+              None, "satisfied", told(telemetry.sends_twice)),
+    Misreport("ready_never_ends", "bos", "its last span never ends",
+              T + "bos_tells", "violated", told(telemetry.never_ends(f"kafka.consume.{topics.READY}"))),
+    Misreport("publish_never_ends", "cms", "a publish span never ends",
+              T + "publisher_tells", "inconclusive", told(telemetry.never_ends(f"kafka.publish.{topics.CONFIRMED}"))),
+)  # fmt: skip
+"""What no rule of the business may be called violated for."""
 TROUBLES = {
     "slow_store": services.slow_store,
     "failing_store": services.failing_store,

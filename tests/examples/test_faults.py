@@ -22,6 +22,7 @@ needs_phase1()
 from examples.phase1.faults import FAULTS  # noqa: E402  only where its extra is installed
 from examples.phase1.scenarios import SCENARIOS  # noqa: E402
 from examples.phase1.system import Setup, System  # noqa: E402
+from tests.examples import faults_page  # noqa: E402
 from tests.examples.outside import Left, Watched  # noqa: E402
 
 pytestmark = pytest.mark.integration
@@ -129,3 +130,8 @@ def test_each_fault_is_caught_and_nothing_is_raised_without_one(tmp_path: Path) 
     if outcome.left:  # databases that are files
         assert outcome.left_again == {name: outcome.left[name] for name in SCENARIOS}, "two clean runs leave the same"
         assert unconfirmed(outcome) == []
+
+
+def test_the_page_of_faults_is_the_table() -> None:
+    """`python -m tests.examples.faults_page` writes it anew."""
+    assert faults_page.PAGE.read_text(encoding="utf-8") == faults_page.made()
