@@ -43,9 +43,12 @@ def test_what_groups_have_not_passed_is_told_in_a_line_each() -> None:
     """The first few records by their place; the first few groups."""
     some = [Behind(group="g", topic="t", partition=n, offsets=(4, 5)) for n in range(3)]
     (line,) = waiting(some)
-    assert line == "group g has not passed 6 records of t (0:4, 0:5, 1:4, 1:5, …): not handled yet"
+    assert (
+        line
+        == "group g has not passed 6 records of t (partition:offset 0:4, 0:5, 1:4, 1:5, …): perhaps not handled yet"
+    )
     many = waiting([Behind(group=f"g{n:02}", topic="t", partition=0, offsets=(0,)) for n in range(20)])
     assert len(many) == 9
-    assert many[0] == "group g00 has not passed 1 record of t (0:0): not handled yet"
+    assert many[0] == "group g00 has not passed 1 record of t (partition:offset 0:0): perhaps not handled yet"
     assert many[-1] == "and 12 more such groups and topics"
     assert waiting([]) == []

@@ -65,7 +65,8 @@ def waiting(behind: Sequence[Behind]) -> list[str]:
     out = []
     for (group, topic), places in left.items():
         shown = ", ".join(places[:MOST_PLACES]) + (", …" if len(places) > MOST_PLACES else "")
-        out.append(f"group {group} has not passed {count(len(places), 'record')} of {topic} ({shown}): not handled yet")
+        what = f"{count(len(places), 'record')} of {topic}"
+        out.append(f"group {group} has not passed {what} (partition:offset {shown}): perhaps not handled yet")
     more = len(out) - MOST_GROUPS
     return out[:MOST_GROUPS] + ([f"and {more} more such groups and topics"] if more > 0 else [])
 
