@@ -178,19 +178,33 @@ class BoundFlow:
 
     def before(self, p: PointOf, q: PointOf) -> Order:
         """Whether p came before q, where an occurrence stands for the first of its equals."""
-        return self._first_before(p, q, self.clocks.before)
+        if not (p.of.again or q.of.again):
+            return self._unless_handled(p, q, self.clocks.before(_at(p), _at(q)))
+        ps, qs = ([At(of=o, edge=x.edge) for o in x.of.all] for x in (p, q))
+        # the first of several is before x if any is; x is before the first of several if it is before all
+        orders = [_first([self.clocks.before(a, b) for a in ps], "yes", "unknown") for b in qs]
+        return self._unless_handled(p, q, _first(orders, "no", "unknown"))
 
     def made_before(self, p: PointOf, q: PointOf) -> Order:
-        """The same, with records beginning when they were made."""
-        return self._first_before(p, q, self.clocks.made_before)
+        """The same, with records beginning when they were made: those that may have been the first must agree."""
+        ps, qs = ([At(of=o, edge=x.edge) for o in self.firsts(x)] for x in (p, q))
+        orders = [self.clocks.made_before(a, b) for b in qs for a in ps]
+        agree = len({order.answer for order in orders}) == 1
+        unsure = next((order for order in orders if order.answer == "unknown"), replace(orders[0], answer="unknown"))
+        return self._unless_handled(p, q, orders[0] if agree else unsure)
 
-    def _first_before(self, p: PointOf, q: PointOf, ask: Callable[[At, At], Order]) -> Order:
-        if p.of.again or q.of.again:
-            ps, qs = ([At(of=o, edge=x.edge) for o in x.of.all] for x in (p, q))
-            # the first of several is before x if any is; x is before the first of several if it is before all
-            order = _first([_first([ask(a, b) for a in ps], "yes", "unknown") for b in qs], "no", "unknown")
-        else:
-            order = ask(At(of=p.of.of, edge=p.edge), At(of=q.of.of, edge=q.edge))
+    def firsts(self, p: PointOf) -> tuple[Observation, ...]:
+        """Of the equals that an occurrence stands for, those that may have been the first."""
+        if not p.of.again:
+            return (p.of.of,)
+        points = [At(of=o, edge=p.edge) for o in p.of.all]
+        earliest = min(self.clocks.when(a).hi for a in points)
+        near = [a for a in points if self.clocks.when(a).lo - self.clocks.behind_ns(a.of) <= earliest]
+        first = (a for a in near if not any(b is not a and self.clocks.before(b, a).answer == "yes" for b in near))
+        return tuple(a.of for a in first) or p.of.all
+
+    def _unless_handled(self, p: PointOf, q: PointOf, order: Order) -> Order:
+        """The same order, unless q handled one of the messages that p is and doesn't say which: p was before it."""
         if order.answer == "unknown" and p.edge == "start":
             published = {o.row.id for o in p.of.all}
             handled = [self.clocks.one_of(o.row) if o.event is None else frozenset() for o in q.of.all]
@@ -218,21 +232,19 @@ class BoundFlow:
         Infinity if one of their clocks and that of p contradict each other.
         """
         row, services = p.of.of.row, {self.service(step) for step in then}
-        if self._contradict(p.of.of, services):
+        others = self._clocks_of(services)
+        if any(frozenset((self.clocks.clock(p.of.of), other)) in self.clocks.disqualified for other in others):
             return INFINITY_NS
         same = isinstance(row, Span) and services == {row.service}
-        return self.clocks.due_ns(At(of=p.of.of, edge=p.edge), limit_ns, business=business, other_clock=not same)
+        at = At(of=p.of.of, edge=p.edge)
+        return self.clocks.due_ns(at, limit_ns, business=business, other_clock=not same, others=others)
 
-    def _contradict(self, o: Observation, services: Set[str | None]) -> bool:
-        """Whether the clock that stamped o and one of the services' contradict each other."""
-        mine = self.clocks.clock(o)
-        others = {clock for pair in self.clocks.disqualified if mine in pair for clock in pair} - {mine}
-        return bool(others) and any(
-            isinstance(m.row, Span)
-            and m.row.service in services
-            and self.clocks.clock(Observation(row=m.row)) in others
-            for m in self.flow.members
-        )
+    def _clocks_of(self, services: Set[str | None]) -> Set[str]:
+        """The clocks by which these services speak in this flow, as far as clocks contradict each other."""
+        if not self.clocks.disqualified:
+            return frozenset()
+        spans = (m.row for m in self.flow.members if isinstance(m.row, Span) and m.row.service in services)
+        return {self.clocks.clock(Observation(row=span)) for span in spans}
 
     def settled_ns(self, p: PointOf, steps: Iterable[str]) -> int:
         """The moment by which whatever happened at `steps` before p has a time that was already passed.
@@ -340,6 +352,10 @@ class BoundFlow:
         return tuple(
             self.evidence(split_point(p)[1], o) for p in points for o in self.occurrences[split_point(p)[1]][:most]
         )
+
+
+def _at(p: PointOf) -> At:
+    return At(of=p.of.of, edge=p.edge)
 
 
 def _first(orders: list[Order], *answers: str) -> Order:

@@ -258,9 +258,11 @@ class Clocks:
                 due += min(o.hi + slack, INFINITY_NS) - max(o.lo - slack, since)
         return due
 
-    def due_ns(self, p: At, limit_ns: int, *, business: bool = False, other_clock: bool = True) -> int:
-        """The moment by which `limit_ns` has surely passed since p."""
-        since = self.when(p).hi + (self.behind_ns(p.of) if other_clock else 0)
+    def due_ns(
+        self, p: At, limit_ns: int, *, business: bool = False, other_clock: bool = True, others: Iterable[str] = ()
+    ) -> int:
+        """The moment by which `limit_ns` has surely passed since p, on another clock, perhaps one of `others`."""
+        since = self.when(p).hi + (self.behind_ns(p.of, others) if other_clock else 0)
         due = since + limit_ns
         if business:
             gone = 0
@@ -273,9 +275,9 @@ class Clocks:
             due -= gone
         return due
 
-    def behind_ns(self, o: Observation) -> int:
-        """How far the clock of whatever else happened may be behind the one that stamped o."""
-        return self.uncertainty_ns + self._off.get(self.clock(o), 0)
+    def behind_ns(self, o: Observation, others: Iterable[str] = ()) -> int:
+        """How far the clock of whatever else happened, perhaps one of these, may be behind the one that stamped o."""
+        return self._slack(self.clock(o), max(others, key=lambda clock: self._off.get(clock, 0), default=""))
 
     def contradicted(self, o: Observation | None = None) -> bool:
         """Whether a cause contradicts the clock that stamped o (without o: any clock): some order is not known then."""

@@ -12,7 +12,7 @@ from verifier.assertions import Example, assertion
 from verifier.binding import BoundFlow, PointOf
 from verifier.clock import At, Interval, Order
 from verifier.shape import AttributeName, ClockName, Duration, Point, Rule, Step, split_point
-from verifier.spans import Record
+from verifier.spans import Observation, Record
 from verifier.values import Truth, canonical
 from verifier.verdict import Absence, Early, Finding, Late, Misordered, Missing, Result, Unreadable
 
@@ -145,9 +145,15 @@ class LeadsTo(Rule):
         return b, order, took, self._same(flow, a, b), window
 
     def _same(self, flow: BoundFlow, a: PointOf, b: PointOf) -> Truth:
+        if not self.same:
+            return True
+        truths = {self._equal(flow, o, b.of.of) for o in flow.firsts(a)}
+        return truths.pop() if len(truths) == 1 else None
+
+    def _equal(self, flow: BoundFlow, a: Observation, b: Observation) -> Truth:
         truth: Truth = True
         for name in self.same:
-            x, y = flow.value(a.of.of, name), flow.value(b.of.of, name)
+            x, y = flow.value(a, name), flow.value(b, name)
             if "unreadable" in (x.state, y.state) or x.state == y.state == "absent":
                 truth = None  # two that lack it are not the same by that
             elif x.state != y.state or canonical(x.value) != canonical(y.value):
